@@ -1,0 +1,54 @@
+"""The entry point of the ``carnet`` command."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from carnet import __version__
+from carnet.cli.failure import exit_code_of, print_failure
+from carnet.cli.language import t
+from carnet.core.errors import CarnetError
+
+app = typer.Typer(
+    name="carnet",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    help=t(
+        "Compliance decisions, verifiable records, receivables that repay themselves.",
+        "合规判定、可验证的记录、自动还款的应收账款。",
+    ),
+)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"carnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda wanted: _print_version(wanted=wanted),
+            help=t("Print the version and exit.", "显示版本并退出。"),
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line and turn expected errors into messages and exit codes."""
+    try:
+        app()
+    except CarnetError as error:
+        print_failure(error)
+        sys.exit(exit_code_of(error))

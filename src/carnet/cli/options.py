@@ -1,0 +1,41 @@
+"""Options that several commands share, spelled once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from carnet.cli.language import t
+
+OutputFormat = Literal["table", "json"]
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        envvar="CARNET_WORKSPACE",
+        help=t(
+            "The workspace folder; default: the present folder.", "工作区文件夹；默认为当前文件夹。"
+        ),
+    ),
+]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="en|zh", help=t("Language of the output.", "输出语言。")),
+]
+FormatOption = Annotated[
+    OutputFormat,
+    typer.Option("--format", help=t("How to print the result.", "结果的输出格式。")),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="YYYY-MM-DD",
+        help=t(
+            "The date the decision is made for; default: today (UTC).",
+            "判定所依据的日期；默认为今天（UTC）。",
+        ),
+    ),
+]

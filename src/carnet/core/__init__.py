@@ -1,0 +1,1 @@
+"""What every part shares: money, time, digests, ids, canonical JSON, errors, settings, texts."""

@@ -1,0 +1,145 @@
+"""Canonical JSON: RFC 8785 (JCS) restricted to a profile in which every value has one spelling.
+
+The profile: objects with ASCII keys, arrays, strings of valid Unicode, booleans, null, and integers
+within +-(2**53 - 1). No floats, no duplicate keys. Inside it orjson with sorted keys writes the
+same bytes as RFC 8785 and is much faster, so the profile is checked first and orjson writes.
+
+The rule of a reader is `canonical(parse(data)) == data`: `parse_canonical` refuses anything else.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+from carnet.core.errors import RecordFormatError
+from carnet.core.text import Text
+
+INTEGER_MAX = 2**53 - 1
+DEPTH_MAX = 32
+SIZE_MAX = 4 * 1024 * 1024
+"""Bytes of one canonical document."""
+
+_INTEGER_TEXT_MAX = len(str(-INTEGER_MAX))
+
+JsonValue = dict[str, "JsonValue"] | list["JsonValue"] | str | int | bool | None
+
+
+def _refuse(reason_en: str, reason_zh: str) -> RecordFormatError:
+    return RecordFormatError(
+        "CRN-C-010",
+        Text(
+            f"The document is not canonical JSON: {reason_en}.",
+            f"文档不是规范 JSON：{reason_zh}。",
+        ),
+    )
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str) or not key.isascii():
+        raise _refuse(f"the key {key!r} is not ASCII text", f"键 {key!r} 不是 ASCII 文本")
+
+
+def _check_integer(value: int) -> None:
+    if not -INTEGER_MAX <= value <= INTEGER_MAX:
+        raise _refuse(f"the integer {value} is beyond 2**53-1", f"整数 {value} 超出 2**53-1")
+
+
+def _check_string(value: str) -> None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _refuse("a string holds a lone surrogate", "字符串含有孤立代理项") from None
+
+
+def check_profile(value: Any, depth: int = 0) -> None:
+    """Check that a value lies inside the profile.
+
+    Raises:
+        RecordFormatError: It does not; the message names the first fault.
+    """
+    if depth > DEPTH_MAX:
+        raise _refuse(f"nesting is deeper than {DEPTH_MAX}", f"嵌套超过 {DEPTH_MAX} 层")
+    if isinstance(value, str):
+        _check_string(value)
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int):
+        _check_integer(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_key(key)
+            check_profile(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            check_profile(item, depth + 1)
+    else:
+        name = type(value).__name__
+        raise _refuse(f"a {name} has no canonical form here", f"类型 {name} 没有规范形式")
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one spelling of a value.
+
+    Raises:
+        RecordFormatError: The value lies outside the profile.
+
+    Source: RFC 8785, section 3.2; docs/adr/0003-record-format.md.
+    """
+    check_profile(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _refuse("a key stands twice in one object", "同一对象中有重复的键")
+    return result
+
+
+def _no_float(text: str) -> Any:
+    raise _refuse(f"{text[:40]} is not an integer", f"{text[:40]} 不是整数")
+
+
+def _bounded_integer(text: str) -> int:
+    if len(text) > 17:
+        raise _refuse(
+            f"the integer {text[:40]} is beyond 2**53-1", f"整数 {text[:40]} 超出 2**53-1"
+        )
+    return int(text)
+
+
+def parse_strict(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
+    """Return the value of JSON text inside the profile, in any spelling.
+
+    Raises:
+        RecordFormatError: It is too large, not JSON, or outside the profile.
+    """
+    if len(data) > size_max:
+        raise _refuse(
+            f"{len(data)} bytes, at most {size_max}", f"{len(data)} 字节，上限 {size_max}"
+        )
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_pairs,
+            parse_float=_no_float,
+            parse_int=_bounded_integer,
+            parse_constant=_no_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise _refuse(f"it cannot be read ({error})", f"无法读取（{error}）") from error
+    check_profile(value)
+    return value
+
+
+def parse_canonical(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
+    """Return the value of a canonical document.
+
+    Raises:
+        RecordFormatError: It is not JSON of the profile, or not in its one spelling.
+    """
+    value = parse_strict(data, size_max=size_max)
+    if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
+        raise _refuse("it is not in its canonical spelling", "不是规范写法")
+    return value

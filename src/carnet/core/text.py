@@ -1,0 +1,22 @@
+"""Texts for users, always in both languages of the product."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One message in English and in Chinese."""
+
+    en: str
+    zh: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the message in one language."""
+        return self.zh if language == "zh" else self.en
+
+    def __str__(self) -> str:
+        return self.en
