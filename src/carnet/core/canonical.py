@@ -102,10 +102,8 @@ def _no_float(text: str) -> Any:
 
 
 def _bounded_integer(text: str) -> int:
-    if len(text) > 17:
-        raise _refuse(
-            f"the integer {text[:40]} is beyond 2**53-1", f"整数 {text[:40]} 超出 2**53-1"
-        )
+    if len(text) > _INTEGER_TEXT_MAX:
+        raise _refuse(f"the integer {text[:40]} is too large", f"整数 {text[:40]} 过大")
     return int(text)
 
 
