@@ -10,6 +10,7 @@ from carnet.core.errors import (
     InputError,
     LedgerError,
     NotFoundError,
+    StoreUnavailableError,
     VerificationError,
 )
 
@@ -23,6 +24,7 @@ _EXIT_CODES: tuple[tuple[type[CarnetError], int], ...] = (
     (NotFoundError, EXIT_INPUT),
     (VerificationError, EXIT_FINDINGS),
     (ConflictError, EXIT_UNDECIDED),
+    (StoreUnavailableError, EXIT_UNDECIDED),
     (LedgerError, EXIT_UNDECIDED),
     (ChainError, EXIT_UNDECIDED),
     (CarnetError, EXIT_INPUT),

@@ -71,6 +71,16 @@ class ConflictError(CarnetError):
     is_retryable = True
 
 
+class StoreError(CarnetError):
+    """The database cannot be used as it is."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database did not answer; look at what it holds before trying again."""
+
+    is_retryable = True
+
+
 class VerificationError(CarnetError):
     """Something presented as proof does not prove what it claims."""
 

@@ -1,0 +1,1 @@
+"""The one folder of migrations; `carnet.store.schema` runs them."""
