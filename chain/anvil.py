@@ -70,11 +70,11 @@ def find_anvil() -> Path:
             f"找不到开发节点 anvil（已查找 {looked} 及 PATH）。",
         ),
         Text(
-            "Run `python3 dev.py setup`, or install the npm package "
+            "`python3 dev.py demo` installs it in a checkout. Elsewhere install the npm package "
             "@foundry-rs/anvil-linux-amd64 1.7.1 with --ignore-scripts and set "
             f"{ANVIL_VARIABLE} to its bin/anvil; or set rpc_url to a running node.",
-            "请运行 `python3 dev.py setup`，或用 --ignore-scripts 安装 npm 包 "
-            f"@foundry-rs/anvil-linux-amd64 1.7.1 并将 {ANVIL_VARIABLE} 指向其 bin/anvil；"
+            "在源码目录中运行 `python3 dev.py demo` 会自动安装。其他情况请用 --ignore-scripts 安装 "
+            f"npm 包 @foundry-rs/anvil-linux-amd64 1.7.1 并将 {ANVIL_VARIABLE} 指向其 bin/anvil；"
             "也可将 rpc_url 设为已运行的节点。",
         ),
     )
@@ -371,8 +371,8 @@ class AnvilNode:
         return ChainError(
             "CRN-H-011",
             Text(
-                f"The development node in {self.folder} failed: {reason}. {tail}".strip(),
-                f"{self.folder} 中的开发节点出错：{reason}。{tail}".strip(),
+                f"The development node in {self.folder} failed: {reason}. {tail}",
+                f"{self.folder} 中的开发节点出错：{reason}。{tail}",
             ),
             Text(
                 "Run `carnet chain down`, look at anvil.log in that folder, and try again.",
