@@ -1,0 +1,70 @@
+"""Anchors: the root of a checkpoint, written once on the chain and readable in one ``eth_call``."""
+
+from dataclasses import dataclass
+
+from carnet.chain.bound import BoundContract
+from carnet.chain.transactions import NO_STEPS, Receipt, Sender, Steps, expect_event
+from carnet.core.digests import DIGEST_SIZE, RootHash, sha256
+
+_NO_ROOT = bytes(DIGEST_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorHead:
+    """The largest anchored tree of an origin; size 0 and no root where nothing was anchored."""
+
+    size: int
+    root: RootHash | None
+    anchored_at_s: int
+
+
+def origin_hash_of(origin: str) -> bytes:
+    """Return the name of a log on the chain: SHA-256 of its origin line."""
+    return sha256(origin.encode("utf-8"))
+
+
+class AnchorRegistry:
+    """The registry contract, for one origin."""
+
+    def __init__(self, contract: BoundContract, origin: str) -> None:
+        self.contract = contract
+        self.origin_hash = origin_hash_of(origin)
+
+    def root_at(self, size: int) -> RootHash | None:
+        """Return the root anchored for a tree size, or None where none was."""
+        root = bytes(self.contract.read("rootAt", self.origin_hash, size))
+        return None if root == _NO_ROOT else RootHash(root)
+
+    def head(self) -> AnchorHead:
+        """Return the largest anchored tree of the origin."""
+        size, root = self.contract.read("head", self.origin_hash)
+        if size == 0:
+            return AnchorHead(0, None, 0)
+        at = self.contract.read("anchoredAt", self.origin_hash)
+        return AnchorHead(int(size), RootHash(bytes(root)), int(at))
+
+    def owner(self) -> str:
+        """Return who may anchor under the origin; the zero address where nobody has used it."""
+        return str(self.contract.read("ownerOf", self.origin_hash))
+
+    def anchor(
+        self, sender: Sender, size: int, root: RootHash, *, steps: Steps = NO_STEPS
+    ) -> Receipt:
+        """Anchor a root and check by its event that exactly this was written.
+
+        Raises:
+            TransactionRevertedError: The size does not grow, or the origin is another's.
+            ChainUnavailableError: The outcome is unknown; read `root_at` before trying again.
+        """
+        arguments = (self.origin_hash, size, bytes(root))
+        receipt = self.contract.send(sender, "anchor", *arguments, steps=steps)
+        expect_event(
+            receipt,
+            self.contract.abi,
+            self.contract.address,
+            "Anchored",
+            originHash=self.origin_hash,
+            size=size,
+            root=bytes(root),
+        )
+        return receipt
