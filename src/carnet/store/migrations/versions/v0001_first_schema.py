@@ -1,5 +1,7 @@
 """The first schema: facts, decisions, records, the log, the outbox, and what must never change."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -37,9 +39,7 @@ END $$
 """
 
 
-def _column(
-    name: str, kind: sa.types.TypeEngine[object], *, nullable: bool = False
-) -> sa.Column[object]:
+def _column(name: str, kind: sa.types.TypeEngine[Any], *, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=nullable, autoincrement="auto" if name == "id" else False)
 
 
