@@ -34,6 +34,7 @@ from typing import Any
 from carnet.chain.rpc import DEV_CHAIN_ID, RpcClient
 from carnet.core.clock import format_instant, parse_instant
 from carnet.core.errors import ChainError, ChainUnavailableError
+from carnet.core.files import PRIVATE_MODE, write_atomic
 from carnet.core.text import Text
 
 ANVIL_VARIABLE = "CARNET_ANVIL"
@@ -177,7 +178,7 @@ class AnvilNode:
         with RpcClient(found.url) as rpc:
             dump = rpc.call("anvil_dumpState")
         state = gzip.decompress(bytes.fromhex(dump.removeprefix("0x")))
-        _replace(self.folder / "saved.json", state)
+        write_atomic(self.folder / "saved.json", state, mode=PRIVATE_MODE)
 
     # -- sharing -----------------------------------------------------------------------------
 
@@ -217,7 +218,7 @@ class AnvilNode:
         has_state = self._restore_state()
         if not has_state and start_at is not None:
             text = json.dumps({"start_at": format_instant(start_at)})
-            _replace(self.folder / "genesis.json", text.encode())
+            write_atomic(self.folder / "genesis.json", text.encode(), mode=PRIVATE_MODE)
         for _ in range(_PORT_ATTEMPTS_MAX):
             port = _free_port()
             self._launch(anvil, lock, port, is_detached=is_detached, has_state=has_state)
@@ -310,12 +311,12 @@ class AnvilNode:
             return False
         newest = readable[-1][1]
         if newest != state:
-            _replace(state, newest.read_bytes())
+            write_atomic(state, newest.read_bytes(), mode=PRIVATE_MODE)
         return True
 
     def _describe(self, port: int, *, is_detached: bool) -> None:
         text = json.dumps({"port": port, "is_detached": is_detached})
-        _replace(self.folder / "node.json", text.encode())
+        write_atomic(self.folder / "node.json", text.encode(), mode=PRIVATE_MODE)
 
     def _described(self) -> NodeStatus | None:
         try:
@@ -411,13 +412,3 @@ def _is_node(pid: int, folder: Path) -> bool:
         return os.fsencode(folder / "state.json") in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or the one before."""
-    temporary = path.with_name(path.name + f".{os.getpid()}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
