@@ -1,0 +1,146 @@
+import time
+from collections.abc import Callable
+
+import httpx
+import orjson
+import pytest
+
+from carnet.chain.rpc import READ_ATTEMPTS_MAX, NodeRefusedError, RpcClient, redact_url
+from carnet.core.errors import ChainError, ChainUnavailableError, TransactionRevertedError
+
+SECRET = "s3cr3t-api-key"
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def _client(handler: Handler, url: str = f"https://node.example/v3/{SECRET}") -> RpcClient:
+    client = RpcClient(url)
+    client._http = httpx.Client(transport=httpx.MockTransport(handler))
+    return client
+
+
+def _answer(request: httpx.Request, **fields: object) -> httpx.Response:
+    body = orjson.loads(request.content)
+    return httpx.Response(200, json={"jsonrpc": "2.0", "id": body["id"], **fields})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"https://node.example/v3/{SECRET}", "https://node.example/..."),
+        (f"https://user:{SECRET}@node.example", "https://node.example"),
+        (f"https://node.example?key={SECRET}", "https://node.example/..."),
+        (f"https://node.example#{SECRET}", "https://node.example/..."),
+        ("http://[::1]:8545", "http://[::1]:8545"),
+        (f"http://{SECRET}:99999", "(an unreadable address)"),
+        (SECRET, "(an unreadable address)"),
+    ],
+)
+def test_redact_url__hides_everything_but_the_host(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda _: httpx.Response(503),
+        lambda _: httpx.Response(200, content=b"<html>no</html>"),
+        lambda _: httpx.Response(200, content=b""),
+        lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": -1, "result": "0x1"}),
+        lambda request: _answer(request, error={"code": -32000, "message": f"bad {request.url}"}),
+        lambda request: _answer(request, error={"code": 3, "message": "reverted", "data": "0x"}),
+    ],
+    ids=["busy", "html", "empty", "another-id", "refused", "reverted"],
+)
+def test_call__no_failure_shows_the_key_of_the_address(handler: Handler) -> None:
+    with pytest.raises(ChainError) as caught:
+        _client(handler).chain_id()
+    assert SECRET not in str(caught.value) + caught.value.message.zh + caught.value.hint.zh
+
+
+def test_call__an_address_that_is_none_is_refused_without_showing_it() -> None:
+    with pytest.raises(ChainError, match="CRN-H-001") as caught:
+        RpcClient(f"ftp://node.example/{SECRET}")
+    assert SECRET not in str(caught.value)
+
+
+def test_call__a_read_is_repeated_a_bounded_number_of_times() -> None:
+    seen: list[int] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(1)
+        if len(seen) < READ_ATTEMPTS_MAX:
+            return httpx.Response(503)
+        return _answer(request, result="0x7a69")
+
+    assert _client(handler).chain_id() == 31337
+    assert len(seen) == READ_ATTEMPTS_MAX
+
+
+def test_call__a_write_is_never_repeated() -> None:
+    seen: list[int] = []
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        seen.append(1)
+        return httpx.Response(503)
+
+    with pytest.raises(ChainUnavailableError):
+        _client(handler).call("eth_sendRawTransaction", "0x")
+    assert len(seen) == 1
+
+
+def test_batch__a_batch_with_a_write_is_never_repeated() -> None:
+    seen: list[int] = []
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        seen.append(1)
+        return httpx.Response(503)
+
+    with pytest.raises(ChainUnavailableError):
+        _client(handler).batch([("eth_chainId", []), ("evm_mine", [])])
+    assert len(seen) == 1
+
+
+def test_batch__answers_in_any_order_are_put_to_their_requests() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        bodies = orjson.loads(request.content)
+        answers = [{"jsonrpc": "2.0", "id": b["id"], "result": b["method"]} for b in bodies]
+        return httpx.Response(200, json=answers[::-1])
+
+    calls: list[tuple[str, list[object]]] = [("eth_chainId", []), ("eth_gasPrice", [])]
+    assert _client(handler).batch(calls) == ["eth_chainId", "eth_gasPrice"]
+
+
+def test_call__a_revert_keeps_its_data() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        error = {"code": 3, "message": "execution reverted", "data": {"data": "0xdeadbeef"}}
+        return _answer(request, error=error)
+
+    with pytest.raises(TransactionRevertedError) as caught:
+        _client(handler).call("eth_call", {})
+    assert caught.value.reason == "0xdeadbeef"
+
+
+def test_call__a_refusal_keeps_its_code() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        return _answer(request, error={"code": -32601, "message": "Method not found"})
+
+    with pytest.raises(NodeRefusedError) as caught:
+        _client(handler).call("eth_nothing")
+    assert caught.value.rpc_code == -32601
+
+
+def test_check_chain__another_chain_is_refused() -> None:
+    client = RpcClient("http://node.example", chain_id=1)
+    client._http = httpx.Client(
+        transport=httpx.MockTransport(lambda request: _answer(request, result="0x7a69"))
+    )
+    with pytest.raises(ChainError, match="on chain 31337, expected 1"):
+        client.check_chain()
+
+
+def test_call__a_dead_node_is_reported_quickly() -> None:
+    begin = time.monotonic()
+    with RpcClient("http://127.0.0.1:1") as client, pytest.raises(ChainUnavailableError):
+        client.block_number()
+    assert time.monotonic() - begin < 2.0
