@@ -1,0 +1,296 @@
+"""Reading the log: entries, checkpoints and proofs, from one snapshot of the database at a time.
+
+Readers never wait for the writer and need no key.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, Row, func, select, tuple_
+
+from carnet.core.digests import RecordDigest
+from carnet.core.errors import LedgerFatalError, NotFoundError
+from carnet.core.text import Text
+from carnet.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
+from carnet.ledger.merkle import (
+    EMPTY_ROOT,
+    NodeId,
+    Span,
+    consistency_spans,
+    inclusion_spans,
+    leaf_hash,
+    root_hash,
+    root_nodes,
+    span_hash,
+    span_nodes,
+)
+from carnet.ledger.record import Record, parse_record
+from carnet.store.engine import reading
+from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
+
+T = TypeVar("T")
+
+BATCH = 400
+"""Keys of one query, below the limit of variables of every database."""
+
+
+def missing(en: str, zh: str) -> NotFoundError:
+    """Return the error of something that the log does not hold."""
+    return NotFoundError(
+        "CRN-L-005",
+        Text(en, zh),
+        Text(
+            "See what the log holds with `carnet log checkpoint`.",
+            "请用 `carnet log checkpoint` 查看日志内容。",
+        ),
+    )
+
+
+def state_unknown(code: str, en: str, zh: str) -> LedgerFatalError:
+    """Return the error of a log that contradicts itself."""
+    return LedgerFatalError(
+        code,
+        Text(en, zh),
+        Text(
+            "Stop writing, keep the workspace as it is, and restore the newest backup that opens.",
+            "请停止写入并保留工作区现状，然后恢复可以打开的最新备份。",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest checkpoint of the log and its time."""
+
+    signed: SignedCheckpoint
+    at: datetime
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self.signed.checkpoint.size
+
+
+def batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    """Yield the items in groups that fit one query."""
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+
+
+def read_head(connection: Connection) -> Head | None:
+    """Return the newest checkpoint, None before the first."""
+    query = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Head(_signed(row), row.at)
+
+
+def _signed(row: Row[tuple[object, ...]]) -> SignedCheckpoint:
+    signed = parse_checkpoint(row.note)
+    if (signed.checkpoint.size, signed.checkpoint.root) != (row.size, row.root):
+        raise state_unknown(
+            "CRN-L-002",
+            f"The stored checkpoint of size {row.size} does not say what its note says.",
+            f"已存储的大小为 {row.size} 的检查点与其注记不符。",
+        )
+    return signed
+
+
+def read_nodes(connection: Connection, nodes: Sequence[NodeId]) -> dict[NodeId, bytes]:
+    """Return the hashes of complete subtrees; leaves are kept with their entries.
+
+    Raises:
+        LedgerFatalError: One is missing.
+    """
+    leaves = [node.number for node in nodes if node.level == 0]
+    inner = [tuple(node) for node in nodes if node.level > 0]
+    found: dict[NodeId, bytes] = {}
+    for numbers in batches(leaves):
+        of_leaves = select(LOG_ENTRY.c.index, LOG_ENTRY.c.leaf_hash)
+        of_leaves = of_leaves.where(LOG_ENTRY.c.index.in_(numbers))
+        found |= {NodeId(0, row[0]): row[1] for row in connection.execute(of_leaves)}
+    place = tuple_(LOG_NODE.c.level, LOG_NODE.c.index)
+    for places in batches(inner):
+        of_nodes = select(LOG_NODE).where(place.in_(places))
+        found |= {NodeId(row[0], row[1]): row[2] for row in connection.execute(of_nodes)}
+    absent = sorted(set(nodes) - found.keys())
+    if absent:
+        raise state_unknown(
+            "CRN-L-006", f"The log lacks the node {absent[0]}.", f"日志缺少节点 {absent[0]}。"
+        )
+    return found
+
+
+def read_root(connection: Connection, size: int) -> bytes:
+    """Return the root of the tree of a size, computed from its stored nodes."""
+    return root_hash(size, read_nodes(connection, root_nodes(size)).__getitem__)
+
+
+def indexes_of(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+    """Return the places in the log of those records that have one."""
+    found: dict[bytes, int] = {}
+    for group in batches(hashes):
+        query = select(LOG_ENTRY.c.record_hash, LOG_ENTRY.c.index)
+        rows = connection.execute(query.where(LOG_ENTRY.c.record_hash.in_(group)))
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+def check_log(connection: Connection) -> Head | None:
+    """Check that entries, nodes and newest checkpoint agree, and return the checkpoint.
+
+    Raises:
+        LedgerFatalError: They do not.
+    """
+    head = read_head(connection)
+    size = head.size if head else 0
+    last = connection.execute(select(func.max(LOG_ENTRY.c.index))).scalar_one()
+    entries = 0 if last is None else last + 1
+    if entries != size:
+        raise state_unknown(
+            "CRN-L-007",
+            f"The log holds {entries} entries, its checkpoint says {size}.",
+            f"日志有 {entries} 个条目，而检查点为 {size}。",
+        )
+    root = head.signed.checkpoint.root if head else EMPTY_ROOT
+    if read_root(connection, size) != root:
+        raise state_unknown(
+            "CRN-L-002",
+            f"The nodes of the log do not lead to the root of its checkpoint of size {size}.",
+            f"日志节点导出的根与大小为 {size} 的检查点不符。",
+        )
+    return head
+
+
+class LogReader:
+    """The log as anyone may read it.
+
+    Args:
+        engine: Of the workspace's database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def size(self) -> int:
+        """Return the number of entries."""
+        with reading(self._engine) as connection:
+            head = read_head(connection)
+        return head.size if head else 0
+
+    def checkpoint(self, size: int | None = None) -> SignedCheckpoint:
+        """Return the newest checkpoint, or the one of a size.
+
+        Raises:
+            NotFoundError: The log has none, or none of that size.
+        """
+        query = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)
+        if size is not None:
+            query = query.where(CHECKPOINT.c.size == size)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            which = "yet" if size is None else f"of size {size}"
+            raise missing(f"There is no checkpoint {which}.", "没有这样的检查点。")
+        return _signed(row)
+
+    def checkpoint_holding(self, index: int) -> SignedCheckpoint:
+        """Return the oldest checkpoint that covers an entry.
+
+        Raises:
+            NotFoundError: None does.
+        """
+        query = select(CHECKPOINT).where(CHECKPOINT.c.size > index)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.order_by(CHECKPOINT.c.size).limit(1)).one_or_none()
+        if row is None:
+            raise missing(
+                f"No checkpoint covers the entry {index}.", f"没有覆盖条目 {index} 的检查点。"
+            )
+        return _signed(row)
+
+    def inclusion_proof(self, index: int, size: int) -> list[bytes]:
+        """Return the proof that an entry is in the tree of a size.
+
+        Raises:
+            NotFoundError: The log is smaller, or the entry lies outside that tree.
+        """
+        if not 0 <= index < size <= self.size():
+            raise missing(
+                f"No entry {index} in a tree of size {size} of this log.",
+                f"本日志大小为 {size} 的树中没有条目 {index}。",
+            )
+        return self._hashes(inclusion_spans(index, size))
+
+    def consistency_proof(self, first: int, second: int) -> list[bytes]:
+        """Return the proof that the tree of one size is a prefix of the tree of another.
+
+        Raises:
+            NotFoundError: The log is smaller, or the sizes are the wrong way round.
+        """
+        if not 0 <= first <= second <= self.size():
+            raise missing(
+                f"No proof from size {first} to size {second} in this log.",
+                f"本日志无法给出从大小 {first} 到 {second} 的证明。",
+            )
+        return [] if first in {0, second} else self._hashes(consistency_spans(first, second))
+
+    def _hashes(self, spans: Sequence[Span]) -> list[bytes]:
+        nodes = [node for span in spans for node in span_nodes(span)]
+        with reading(self._engine) as connection:
+            found = read_nodes(connection, nodes)
+        return [span_hash(span, found.__getitem__) for span in spans]
+
+    def entry(self, index: int) -> bytes:
+        """Return the canonical bytes of an entry.
+
+        Raises:
+            NotFoundError: The log is smaller.
+            LedgerFatalError: The bytes do not have the hash of their leaf.
+        """
+        query = select(LOG_ENTRY).where(LOG_ENTRY.c.index == index)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise missing(f"The log has no entry {index}.", f"日志没有条目 {index}。")
+        if leaf_hash(row.entry) != row.leaf_hash:
+            raise state_unknown(
+                "CRN-L-002",
+                f"The entry {index} does not have the hash of its leaf.",
+                f"条目 {index} 与其叶子哈希不符。",
+            )
+        return bytes(row.entry)
+
+    def index_of(self, record_hash: bytes) -> int | None:
+        """Return the place of a record in the log, None where it has none."""
+        with reading(self._engine) as connection:
+            return indexes_of(connection, [record_hash]).get(record_hash)
+
+    def record(self, record_id: str) -> Record:
+        """Return a stored record by its identifier or by its hash in hex.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        is_hash = len(record_id) == 2 * 32 and set(record_id) <= set("0123456789abcdef")
+        key = RECORD.c.record_hash == bytes.fromhex(record_id) if is_hash else None
+        query = select(RECORD.c.body).where(RECORD.c.record_id == record_id if key is None else key)
+        with reading(self._engine) as connection:
+            body = connection.execute(query).scalar_one_or_none()
+        if body is None:
+            raise missing(f"There is no record {record_id!r}.", f"没有记录 {record_id!r}。")
+        return parse_record(body)
+
+    def pending(self) -> list[RecordDigest]:
+        """Return the records that wait for the next append, in the order they will have.
+
+        Key events go first within one instant: a key is used only after it is in the log.
+        """
+        query = (
+            select(RECORD.c.record_hash)
+            .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
+            .where(LOG_ENTRY.c.index.is_(None))
+            .order_by(RECORD.c.created_at, RECORD.c.kind != "key-event", RECORD.c.record_id)
+        )
+        with reading(self._engine) as connection:
+            return [RecordDigest(row[0]) for row in connection.execute(query)]
