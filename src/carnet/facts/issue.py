@@ -87,8 +87,8 @@ class Issue:
         return Text(
             f"{self.file}{row}{column}: found {self.found or 'nothing'}; expected"
             f" {self.expected.en}. {self.remedy.en}",
-            f"{self.file}{row_zh}{column_zh}：实际为 {self.found or '空'}；应为：{self.expected.zh}。"
-            f"{self.remedy.zh}",
+            f"{self.file}{row_zh}{column_zh}：实际为 {self.found or '空'}；"
+            f"应为：{self.expected.zh}。{self.remedy.zh}",
         )
 
     def to_json(self) -> dict[str, Any]:

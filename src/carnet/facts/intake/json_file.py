@@ -1,0 +1,165 @@
+"""JSON and NDJSON: strict, without duplicate keys, fractions or null; every fault with its place.
+
+Source: RFC 8259; integers within +-(2^53 - 1) as in RFC 7493, section 2.2.
+"""
+
+import io
+import json
+from collections import Counter
+from typing import Any, BinaryIO
+
+from carnet.core.text import Text
+from carnet.facts.intake.collector import Collector
+from carnet.facts.intake.opening import decode_utf8, empty, refuse
+from carnet.facts.issue import Problem, Source, shown
+from carnet.facts.parse import Unusable, fraction
+
+_INTEGER_TEXT_MAX = 17
+_FACTS = "facts"
+_DOCUMENT = Text('a JSON object {"facts": [ ... ]}', 'JSON 对象 {"facts": [ … ]}')
+_MARK = b"\xef\xbb\xbf"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    counts = Counter(key for key, _ in pairs)
+    repeated = next(key for key, count in counts.items() if count > 1)
+    return Unusable(
+        f"the key {shown(repeated)} twice",
+        Text("Keep one of the two keys.", "请只保留其中一个键。"),
+    )
+
+
+def _integer(text: str) -> int | Unusable:
+    if len(text) <= _INTEGER_TEXT_MAX:
+        return int(text)
+    return Unusable(
+        shown(text).strip("'"),
+        Text("Check the number of digits.", "请检查数字的位数。"),
+    )
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_float=fraction,
+    parse_int=_integer,
+    parse_constant=fraction,
+)
+
+
+def decode(text: str) -> Any:
+    """Return the value of JSON text, with `Unusable` where no field can take what is written.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply.
+    """
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_json(data: bytes, file: str, collector: Collector) -> None:
+    """Read a document ``{"facts": [...]}``; the row of a fact is its index in the list.
+
+    Raises:
+        FileRefusedError: It is not such a document.
+    """
+    try:
+        document = decode(decode_utf8(data))
+    except ValueError as error:
+        raise refuse(
+            _position(error),
+            Text("JSON", "JSON 格式"),
+            Text(
+                "Correct the syntax at this place, or export the file again.",
+                "请更正此处语法，或重新导出文件。",
+            ),
+        ) from None
+    if isinstance(document, Unusable):
+        raise refuse(document.found, _DOCUMENT, document.remedy)
+    facts = document.get(_FACTS) if isinstance(document, dict) else None
+    if not isinstance(facts, list) or set(document) != {_FACTS}:
+        raise refuse(
+            shown(type(document).__name__ if not isinstance(document, dict) else sorted(document)),
+            _DOCUMENT,
+            Text(
+                "Put the facts in one list under the key facts; one fact a line is NDJSON: name the"
+                " file .ndjson.",
+                "请将所有事实放入 facts 键下的列表；若每行一条事实，请将文件命名为 .ndjson。",
+            ),
+        )
+    for index, raw in enumerate(facts):
+        collector.add_object(raw, Source(file, index))
+
+
+def _position(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    return str(error)
+
+
+def is_ndjson(data: bytes) -> bool:
+    """Return whether the first line is a complete fact: then the others are facts, too."""
+    first = next((line for line in io.BytesIO(data) if line.strip()), b"")
+    try:
+        value = decode(first.decode("utf-8-sig"))
+    except ValueError:
+        return False
+    return isinstance(value, dict) and "type" in value
+
+
+def read_ndjson(stream: BinaryIO, file: str, collector: Collector) -> None:
+    """Read one fact a line, holding one line at a time; a blank line holds none.
+
+    Raises:
+        FileRefusedError: It has no content or a byte that is not UTF-8.
+    """
+    limit = collector.limits.line_size_max
+    number = 0
+    while line := stream.readline(limit + 1):
+        number += 1
+        if len(line) > limit:
+            collector.log.add(Source(file, number), _long_line(limit))
+            return
+        if number == 1:
+            line = line.removeprefix(_MARK)
+        if line.strip():
+            _read_line(line, Source(file, number), collector)
+    if number == 0:
+        raise empty()
+
+
+def _read_line(line: bytes, source: Source, collector: Collector) -> None:
+    try:
+        raw = decode(line.decode("utf-8"))
+    except ValueError:
+        collector.log.add(source, _bad_line(line))
+        return
+    collector.add_object(raw, source)
+
+
+def _bad_line(line: bytes) -> Problem:
+    return Problem(
+        None,
+        shown(line.decode("utf-8", "backslashreplace").strip()),
+        Text("one JSON object in UTF-8", "一个 UTF-8 编码的 JSON 对象"),
+        Text(
+            "Write each fact as one complete JSON object on a line of its own.",
+            "每条事实须在单独一行写成完整的 JSON 对象。",
+        ),
+    )
+
+
+def _long_line(limit: int) -> Problem:
+    return Problem(
+        None,
+        f"more than {limit} bytes",
+        Text(f"a line of at most {limit} bytes", f"每行不超过 {limit} 字节"),
+        Text(
+            "Put one fact on each line. The rest of the file was not read.",
+            "请每行只写一条事实。文件其余部分未读取。",
+        ),
+    )

@@ -1,0 +1,162 @@
+"""From files to facts: every file is read, every problem is gathered, and one is enough to refuse.
+
+Nothing is repaired or skipped: either all facts of all files are returned, or `IntakeError` lists
+what is wrong. The same code reads what ``carnet import`` and ``carnet eval --facts`` are given.
+"""
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from carnet.core.text import Text
+from carnet.facts.fact import Fact, FactBatch
+from carnet.facts.intake.collector import Collector, TooManyRowsError
+from carnet.facts.intake.csv_file import read_csv
+from carnet.facts.intake.json_file import is_ndjson, read_json, read_ndjson
+from carnet.facts.intake.limits import IntakeLimits
+from carnet.facts.intake.opening import (
+    FileRefusedError,
+    display_name,
+    open_regular,
+    read_bounded,
+    refuse,
+)
+from carnet.facts.intake.tables import type_of_name
+from carnet.facts.intake.xlsx_file import read_xlsx
+from carnet.facts.issue import Problem, Source, TooManyProblemsError, shown
+
+FILES_CODE = "CRN-F-001"
+STDIN = "-"
+
+_Reader = Callable[[BinaryIO, Path, str, Collector], None]
+
+
+def _csv(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+    fact_type = type_of_name(path.stem)
+    if isinstance(fact_type, Problem):
+        raise FileRefusedError(fact_type)
+    read_csv(read_bounded(stream, collector.limits), fact_type, file, collector)
+
+
+def _xlsx(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+    del path
+    read_xlsx(read_bounded(stream, collector.limits), file, collector)
+
+
+def _json(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+    del path
+    read_json(read_bounded(stream, collector.limits), file, collector)
+
+
+def _ndjson(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+    del path
+    read_ndjson(stream, file, collector)
+
+
+def _json_or_ndjson(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+    del path
+    data = read_bounded(stream, collector.limits)
+    if is_ndjson(data):
+        read_ndjson(io.BytesIO(data), file, collector)
+    else:
+        read_json(data, file, collector)
+
+
+_READERS: dict[str, _Reader] = {
+    ".csv": _csv,
+    ".xlsx": _xlsx,
+    ".json": _json,
+    ".ndjson": _ndjson,
+    ".jsonl": _ndjson,
+}
+
+
+def read_files(paths: Sequence[Path], limits: IntakeLimits | None = None) -> FactBatch:
+    """Return the facts of some files, in the order given.
+
+    Args:
+        paths: CSV, XLSX, JSON and NDJSON files, told apart by their suffixes.
+        limits: What is accepted at most.
+
+    Raises:
+        IntakeError: Something is wrong with a file, a fact, or an id stands twice.
+    """
+    return _read(paths, limits or IntakeLimits(), _reader_of)
+
+
+def read_facts_json(
+    path: Path | None = None, limits: IntakeLimits | None = None, stdin: BinaryIO | None = None
+) -> list[Fact]:
+    """Return the facts of one JSON document or NDJSON, told apart by the first line.
+
+    Args:
+        path: The file; None or ``-`` reads standard input.
+        limits: What is accepted at most.
+        stdin: The stream to read instead of the process's own standard input.
+
+    Raises:
+        IntakeError: Something is wrong with the input or with a fact, or an id stands twice.
+    """
+    limits = limits or IntakeLimits()
+    if path is not None and str(path) != STDIN:
+        return list(_read([path], limits, lambda _: _json_or_ndjson).facts)
+    collector = Collector(limits)
+    stream = stdin or sys.stdin.buffer
+    is_complete = _guarded(
+        lambda: _json_or_ndjson(stream, Path(STDIN), STDIN, collector), STDIN, collector
+    )
+    collector.log.raise_if_any(FILES_CODE, is_complete=is_complete)
+    return list(collector.batch().facts)
+
+
+def _read(
+    paths: Sequence[Path], limits: IntakeLimits, reader_of: Callable[[Path], _Reader]
+) -> FactBatch:
+    collector = Collector(limits)
+    is_complete = True
+    for path in paths:
+        file = display_name(str(path))
+        is_complete = _guarded(
+            lambda path=path, file=file: _read_file(path, file, collector, reader_of),  # type: ignore[misc]
+            file,
+            collector,
+        )
+        if not is_complete:
+            break
+    collector.log.raise_if_any(FILES_CODE, is_complete=is_complete)
+    return collector.batch()
+
+
+def _read_file(
+    path: Path, file: str, collector: Collector, reader_of: Callable[[Path], _Reader]
+) -> None:
+    with open_regular(path, collector.limits) as stream:
+        reader_of(path)(stream, path, file, collector)
+
+
+def _guarded(read: Callable[[], None], file: str, collector: Collector) -> bool:
+    """Run one read; return whether reading may go on with the next file."""
+    try:
+        try:
+            read()
+        except FileRefusedError as refusal:
+            collector.log.add(Source(file), refusal.problem)
+    except (TooManyProblemsError, TooManyRowsError):
+        return False
+    return True
+
+
+def _reader_of(path: Path) -> _Reader:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise refuse(
+            shown(path.suffix),
+            Text(
+                f"a file named {', '.join('*' + suffix for suffix in _READERS)}",
+                f"文件名为 {'、'.join('*' + suffix for suffix in _READERS)}",
+            ),
+            Text("Save the data in one of these formats.", "请将数据另存为上述格式之一。"),
+        )
+    return reader
