@@ -111,14 +111,15 @@ class Sender:
         self._words = words or {}
 
     def send(
-        self, to: str | None, data: bytes, *, value: int = 0, steps: Steps = NO_STEPS
+        self, to: str | None, data: bytes, *, gas_min: int = 0, steps: Steps = NO_STEPS
     ) -> Receipt:
         """Send one transaction and return its receipt once it is confirmed.
 
         Args:
             to: The contract, or None to create one.
             data: Call data, or creation code with its arguments.
-            value: Native units sent along.
+            gas_min: Gas to give at least. An estimate is the least with which the whole does not
+                fail, which is too little where inner calls may fail by themselves.
             steps: What the caller does around the sending.
 
         Raises:
@@ -126,7 +127,7 @@ class Sender:
             ChainUnavailableError: The outcome is unknown; read the state before trying again.
         """
         with self._nonce_lock():
-            transaction = self._sign(to, data, value)
+            transaction = self._sign(to, data, gas_min)
             steps.signed(transaction)
             self.broadcast(transaction)
             steps.sent(transaction)
@@ -183,8 +184,8 @@ class Sender:
             return True
         return self._rpc.block_number() - block_number + 1 >= self._confirmations
 
-    def _sign(self, to: str | None, data: bytes, value: int) -> SignedTransaction:
-        request = {"from": self.address, "data": "0x" + data.hex(), "value": hex(value)}
+    def _sign(self, to: str | None, data: bytes, gas_min: int) -> SignedTransaction:
+        request = {"from": self.address, "data": "0x" + data.hex()}
         if to is not None:
             request["to"] = to
         try:
@@ -203,12 +204,12 @@ class Sender:
             "type": 2,
             "chainId": self._chain_id,
             "nonce": int(nonce, 16),
-            # Some inner calls may fail without failing the whole, such as the payment of one leg;
-            # an estimate can be too tight for them. What is not used is not paid.
-            "gas": int(gas, 16) * 3 // 2 + _GAS_SPARE,
+            # The payment of one leg may fail without failing the whole: give more than the
+            # estimate. What is not used is not paid.
+            "gas": max(int(gas, 16) * 3 // 2 + _GAS_SPARE, gas_min),
             "maxFeePerGas": 2 * int(block["baseFeePerGas"], 16) + tip_fee,
             "maxPriorityFeePerGas": tip_fee,
-            "value": value,
+            "value": 0,
             "data": data,
         }
         if to is not None:
