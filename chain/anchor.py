@@ -1,9 +1,9 @@
 """Anchors: the root of a checkpoint, written once on the chain and readable in one ``eth_call``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carnet.chain.bound import BoundContract
-from carnet.chain.transactions import NO_STEPS, Receipt, Sender, Steps, expect_event
 from carnet.core.digests import DIGEST_SIZE, RootHash, sha256
 
 _NO_ROOT = bytes(DIGEST_SIZE)
@@ -35,6 +35,11 @@ class AnchorRegistry:
         root = bytes(self.contract.read("rootAt", self.origin_hash, size))
         return None if root == _NO_ROOT else RootHash(root)
 
+    def roots_at(self, sizes: Sequence[int]) -> list[RootHash | None]:
+        """Return the roots anchored for several tree sizes, in one request."""
+        found = self.contract.read_many("rootAt", [(self.origin_hash, size) for size in sizes])
+        return [None if bytes(root) == _NO_ROOT else RootHash(bytes(root)) for root in found]
+
     def head(self) -> AnchorHead:
         """Return the largest anchored tree of the origin."""
         size, root = self.contract.read("head", self.origin_hash)
@@ -47,24 +52,6 @@ class AnchorRegistry:
         """Return who may anchor under the origin; the zero address where nobody has used it."""
         return str(self.contract.read("ownerOf", self.origin_hash))
 
-    def anchor(
-        self, sender: Sender, size: int, root: RootHash, *, steps: Steps = NO_STEPS
-    ) -> Receipt:
-        """Anchor a root and check by its event that exactly this was written.
-
-        Raises:
-            TransactionRevertedError: The size does not grow, or the origin is another's.
-            ChainUnavailableError: The outcome is unknown; read `root_at` before trying again.
-        """
-        arguments = (self.origin_hash, size, bytes(root))
-        receipt = self.contract.send(sender, "anchor", *arguments, steps=steps)
-        expect_event(
-            receipt,
-            self.contract.abi,
-            self.contract.address,
-            "Anchored",
-            originHash=self.origin_hash,
-            size=size,
-            root=bytes(root),
-        )
-        return receipt
+    def anchor_call(self, size: int, root: RootHash) -> bytes:
+        """Return the call data that anchors a root."""
+        return self.contract.abi.encode_call("anchor", self.origin_hash, size, bytes(root))
