@@ -1,3 +1,3 @@
 """Fixtures that several test folders share, one module for each part."""
 
-pytest_plugins = ["tests.fixtures_chain"]
+pytest_plugins = ["tests.fixtures_chain", "tests.fixtures_store"]

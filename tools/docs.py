@@ -6,6 +6,7 @@ sources, docs/settings.md from the settings model, docs/facts.md from the fact t
 
 import ast
 import difflib
+import json
 import os
 import re
 import subprocess
@@ -110,9 +111,38 @@ def errors_page() -> str:
     return "\n".join([*head, *rows, ""])
 
 
+def settings_page() -> str:
+    """Return docs/settings.md: every setting with its variable, default and meaning."""
+    from carnet.core.settings import Settings, variable_of
+
+    rows = [
+        f"| `{name}` | `{variable_of(name)}` | `{json.dumps(field.default)}` "
+        f"| {str(field.description).replace('|', chr(92) + '|')} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    head = [
+        "# Settings",
+        "",
+        "Generated from the settings model by `python3 dev.py docs`.",
+        "A workspace keeps its settings in `carnet.toml`, one `name = value` a line;",
+        "a variable of the environment comes before it.",
+        "An unknown name, a value of another type or a password in the file is refused.",
+        "",
+        "| Name | Variable | Default | Meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    tail = [
+        "",
+        "Not settings, and never written to a file: `CARNET_PASSPHRASE` unlocks the keys of a",
+        "workspace without a key file, `CARNET_WORKSPACE` names the workspace of a command.",
+    ]
+    return "\n".join([*head, *rows, *tail, ""])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/errors.md": errors_page,
+    "docs/settings.md": settings_page,
 }
 
 

@@ -125,9 +125,11 @@ def read_private(path: Path) -> bytes:
                 "请检查路径；不跟随符号链接。",
             ),
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_private(path, os.fstat(descriptor))
-        return file.read()
+        return os.read(descriptor, PRIVATE_SIZE_MAX)
+    finally:
+        os.close(descriptor)
 
 
 def make_private_folder(path: Path) -> None:

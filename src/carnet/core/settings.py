@@ -8,10 +8,10 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -23,6 +23,12 @@ SETTINGS_SIZE_MAX: Final = 64 * 1024
 ENVIRONMENT_PREFIX: Final = "CARNET_"
 PASSPHRASE_VARIABLE: Final = "CARNET_PASSPHRASE"  # noqa: S105 - the name of a variable
 MEBIBYTE: Final = 1024 * 1024
+
+
+def _language(value: object) -> object:
+    """Return the language of a locale such as zh_CN.UTF-8, as the command line understands it."""
+    prefix = value.lower()[:2] if isinstance(value, str) else ""
+    return prefix if prefix in {"en", "zh"} else value
 
 
 class Settings(BaseSettings):
@@ -50,7 +56,7 @@ class Settings(BaseSettings):
         description="The file of 32 random bytes that unlocks the keys of the workspace, relative "
         "to it. Empty: the keys are locked with a passphrase (CARNET_PASSPHRASE or a prompt).",
     )
-    lang: Literal["", "en", "zh"] = Field(
+    lang: Annotated[Literal["", "en", "zh"], BeforeValidator(_language)] = Field(
         default="",
         description="Language of output where neither `--lang` nor CARNET_LANG names one. Empty: "
         "that of the system.",
