@@ -54,7 +54,7 @@ def display_name(name: str) -> str:
     r"""Return a file name as messages and facts show it: printable, normalised, no blank ends.
 
     >>> display_name("a.csv"), display_name("a" + chr(10) + ".csv")
-    ('a.csv', 'a\\\\n.csv')
+    ('a.csv', 'a\\n.csv')
     """
     if name.isprintable() and name == name.strip() and unicodedata.is_normalized("NFC", name):
         return name

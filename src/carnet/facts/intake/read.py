@@ -4,9 +4,12 @@ Nothing is repaired or skipped: either all facts of all files are returned, or `
 what is wrong. The same code reads what ``carnet import`` and ``carnet eval --facts`` are given.
 """
 
+import gc
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -104,9 +107,8 @@ def read_facts_json(
         return list(_read([path], limits, lambda _: _json_or_ndjson).facts)
     collector = Collector(limits)
     stream = stdin or sys.stdin.buffer
-    is_complete = _guarded(
-        lambda: _json_or_ndjson(stream, Path(STDIN), STDIN, collector), STDIN, collector
-    )
+    read = partial(_json_or_ndjson, stream, Path(STDIN), STDIN, collector)
+    is_complete = _guarded(read, STDIN, collector)
     collector.log.raise_if_any(FILES_CODE, is_complete=is_complete)
     return list(collector.batch().facts)
 
@@ -116,17 +118,27 @@ def _read(
 ) -> FactBatch:
     collector = Collector(limits)
     is_complete = True
-    for path in paths:
-        file = display_name(str(path))
-        is_complete = _guarded(
-            lambda path=path, file=file: _read_file(path, file, collector, reader_of),  # type: ignore[misc]
-            file,
-            collector,
-        )
-        if not is_complete:
-            break
+    with _collection_paused():
+        for path in paths:
+            file = display_name(str(path))
+            read = partial(_read_file, path, file, collector, reader_of)
+            is_complete = _guarded(read, file, collector)
+            if not is_complete:
+                break
     collector.log.raise_if_any(FILES_CODE, is_complete=is_complete)
     return collector.batch()
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Pause the cyclic garbage collector, which would walk all facts over and over."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_file(

@@ -22,7 +22,7 @@ from xml.parsers import expat
 import orjson
 import python_calamine
 
-_ERROR_OR_FORMULA = re.compile(rb"""\st\s*=\s*["']e["']|<(?:\w+:)?f[\s/>]""")
+_FAULT_MARKS = (b'"e"', b"'e'", b"<f", b":f")
 _CELL_NAME = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _LETTERS = 26
 _INTEGER_MAX = 2**53
@@ -134,7 +134,7 @@ def faults_by_sheet(data: bytes) -> dict[str, Faults]:
         for sheet in _attributes(archive.read("xl/workbook.xml"), "sheet"):
             target = posixpath.normpath(posixpath.join("/xl", targets[sheet["id"]]))
             xml = archive.read(target.lstrip("/"))
-            if _ERROR_OR_FORMULA.search(xml):
+            if any(mark in xml for mark in _FAULT_MARKS):
                 faults[sheet["name"]] = FaultScanner().scan(xml)
     return faults
 

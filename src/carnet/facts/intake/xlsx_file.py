@@ -174,7 +174,7 @@ def check_archive(data: bytes, limits: IntakeLimits) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
-    except Exception as error:  # noqa: BLE001 (the module lets several kinds of error out of a damaged archive)
+    except Exception as error:  # noqa: BLE001 (zipfile lets many kinds of error out)
         raise _unreadable(str(error)) from None
     if any(part.flag_bits & _ENCRYPTED_FLAG for part in parts):
         raise _encrypted()
