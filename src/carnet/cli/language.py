@@ -1,10 +1,20 @@
-"""The language of help, tables and messages: ``--lang``, else ``CARNET_LANG``, else the locale."""
+"""The language of help, tables and messages.
+
+``--lang`` comes first, then ``CARNET_LANG``, the workspace's setting, and the locale.
+"""
 
 import os
 import sys
 from itertools import pairwise
 
 from carnet.core.text import Language, Text
+
+_preferred: list[Language] = []
+
+
+def prefer_language(language: Language) -> None:
+    """Take a language where neither ``--lang`` nor CARNET_LANG names one: a workspace's."""
+    _preferred[:] = [language]
 
 
 def _named(value: str) -> Language | None:
@@ -26,6 +36,7 @@ def current_language() -> Language:
     return (
         _from_arguments(sys.argv[1:])
         or _named(os.environ.get("CARNET_LANG", ""))
+        or (_preferred[0] if _preferred else None)
         or _named(os.environ.get("LC_ALL") or os.environ.get("LANG", ""))
         or "en"
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from carnet import __version__
+from carnet.cli.commands import workspace
 from carnet.cli.failure import exit_code_of, print_failure
 from carnet.cli.language import t
 from carnet.core.errors import CarnetError
@@ -43,6 +44,9 @@ def _root(
     ] = False,
 ) -> None:
     del version
+
+
+workspace.register(app)
 
 
 def main() -> None:
