@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from carnet.core.clock import format_instant
-from carnet.facts.issue import IntakeError, Issue, Source
+from carnet.facts.issue import ONE_FACT, IntakeError, Issue, Source
 from carnet.facts.parse import Scalar, parse_object
 
 __all__ = ["Fact", "FactBatch", "Scalar", "Source", "fact_from_json", "parse_fact"]
@@ -79,7 +79,7 @@ def fact_from_json(raw: Mapping[str, Any]) -> Fact:
     parsed = parse_object(raw)
     if isinstance(parsed, list):
         place = Source(f"{raw.get('type', '')}/{raw.get('id', '')}"[:160])
-        raise IntakeError("CRN-F-003", [Issue.at(place, problem) for problem in parsed])
+        raise IntakeError(ONE_FACT, [Issue.at(place, problem) for problem in parsed])
     fact_type, fields = parsed
     return make_fact(fact_type.name, fields)
 

@@ -103,11 +103,33 @@ class Issue:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of intake at which an input may be refused.
+
+    Args:
+        code: The code of its errors.
+        title: What happened, as the first line of a message.
+    """
+
+    code: str
+    title: Text
+
+
+FILES = Stage(
+    "CRN-F-001", Text("The input files cannot be used as they are.", "输入文件无法按现状使用。")
+)
+REFERENCES = Stage(
+    "CRN-F-002", Text("Facts refer to facts that do not exist.", "有事实引用了不存在的事实。")
+)
+ONE_FACT = Stage("CRN-F-003", Text("This is not a fact.", "这不是一条有效的事实。"))
+
+
 class IntakeError(InputError):
     """An input was refused as a whole; nothing of it was used.
 
     Args:
-        code: CRN-F-001 files, CRN-F-002 references, CRN-F-003 one fact.
+        stage: The stage that refused it.
         issues: What is wrong, in the order of the input, up to a bound.
         hidden_count: How many more problems were found.
         is_complete: Whether everything was read; otherwise there may be still more.
@@ -115,7 +137,7 @@ class IntakeError(InputError):
 
     def __init__(
         self,
-        code: str,
+        stage: Stage,
         issues: Sequence[Issue],
         *,
         hidden_count: int = 0,
@@ -127,15 +149,16 @@ class IntakeError(InputError):
         lines = [issue.message() for issue in self.issues]
         if self.hidden_count or not is_complete:
             lines.append(_hidden_line(hidden_count, is_complete=is_complete))
+        head = _headline(stage, self.problem_count)
         super().__init__(
-            code,
+            stage.code,
             Text(
-                "\n".join([_headline(self.problem_count).en, *(line.en for line in lines)]),
-                "\n".join([_headline(self.problem_count).zh, *(line.zh for line in lines)]),
+                "\n".join([head.en, *(line.en for line in lines)]),
+                "\n".join([head.zh, *(line.zh for line in lines)]),
             ),
             Text(
-                "Nothing was imported. Correct what is listed and try again.",
-                "未导入任何内容。请更正所列问题后重试。",
+                "Nothing was used. Correct what is listed and try again.",
+                "未采用任何内容。请更正所列问题后重试。",
             ),
         )
 
@@ -154,9 +177,9 @@ class IntakeError(InputError):
         }
 
 
-def _headline(count: int) -> Text:
+def _headline(stage: Stage, count: int) -> Text:
     noun = "problem" if count == 1 else "problems"
-    return Text(f"The input has {count} {noun}:", f"输入有 {count} 个问题：")
+    return Text(f"{stage.title.en} {count} {noun}:", f"{stage.title.zh}共 {count} 个问题：")
 
 
 def _hidden_line(count: int, *, is_complete: bool) -> Text:
@@ -214,7 +237,7 @@ class IssueLog:
         for problem in problems:
             self.add(source, problem)
 
-    def raise_if_any(self, code: str, *, is_complete: bool = True) -> None:
+    def raise_if_any(self, stage: Stage, *, is_complete: bool = True) -> None:
         """Raise what was collected, if anything was.
 
         Raises:
@@ -222,5 +245,5 @@ class IssueLog:
         """
         if self.issues:
             raise IntakeError(
-                code, self.issues, hidden_count=self.hidden_count, is_complete=is_complete
+                stage, self.issues, hidden_count=self.hidden_count, is_complete=is_complete
             )

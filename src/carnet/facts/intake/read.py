@@ -28,9 +28,8 @@ from carnet.facts.intake.opening import (
 )
 from carnet.facts.intake.tables import type_of_name
 from carnet.facts.intake.xlsx_file import read_xlsx
-from carnet.facts.issue import Problem, Source, TooManyProblemsError, shown
+from carnet.facts.issue import FILES, Problem, Source, TooManyProblemsError, shown
 
-FILES_CODE = "CRN-F-001"
 STDIN = "-"
 
 _Reader = Callable[[BinaryIO, Path, str, Collector], None]
@@ -109,7 +108,7 @@ def read_facts_json(
     stream = stdin or sys.stdin.buffer
     read = partial(_json_or_ndjson, stream, Path(STDIN), STDIN, collector)
     is_complete = _guarded(read, STDIN, collector)
-    collector.log.raise_if_any(FILES_CODE, is_complete=is_complete)
+    collector.log.raise_if_any(FILES, is_complete=is_complete)
     return list(collector.batch().facts)
 
 
@@ -125,7 +124,7 @@ def _read(
             is_complete = _guarded(read, file, collector)
             if not is_complete:
                 break
-    collector.log.raise_if_any(FILES_CODE, is_complete=is_complete)
+    collector.log.raise_if_any(FILES, is_complete=is_complete)
     return collector.batch()
 
 

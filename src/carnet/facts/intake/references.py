@@ -7,10 +7,8 @@ from typing import TypeAlias
 from carnet.core.text import Text
 from carnet.facts.fact import FactBatch
 from carnet.facts.intake.limits import IntakeLimits
-from carnet.facts.issue import IssueLog, Problem, Source, TooManyProblemsError, shown
+from carnet.facts.issue import REFERENCES, IssueLog, Problem, Source, TooManyProblemsError, shown
 from carnet.facts.schema import FACT_TYPES, Field
-
-REFERENCES_CODE = "CRN-F-002"
 
 Existing: TypeAlias = Callable[[str, frozenset[str]], frozenset[str]]
 """Tells which of some ids of one type are stored already."""
@@ -40,7 +38,7 @@ def check_references(
                 log.add(source, _dangling(field, target))
     except TooManyProblemsError:
         is_complete = False
-    log.raise_if_any(REFERENCES_CODE, is_complete=is_complete)
+    log.raise_if_any(REFERENCES, is_complete=is_complete)
 
 
 def _references(batch: FactBatch) -> Iterator[tuple[Source, Field, str]]:

@@ -5,7 +5,8 @@ memory or all time: here both are bounded by the operating system, and a crash o
 is only this process's. Nothing of this package is imported, so that it starts fast.
 
 Lines: ``{"sheet": name}``, then one array a row. A cell is a string, an integer, a boolean, ""
-where it is empty, or an object with one key: ``fraction``, ``date``, ``datetime``, ``other``, ``error``.
+where it is empty, or an object with one key: ``fraction``, ``date``, ``datetime``, ``other`` or
+``error``.
 ``{"failure": reason}`` ends the output early.
 """
 
