@@ -120,9 +120,7 @@ class Certificate(FactModel):
     last_reviewed_on: Day | None = None
     last_tested_on: Day | None = None
     test_lab_id: TestLabRef | None = None
-    status: (
-        Literal["active", "suspended", "withdrawn", "revoked", "surrendered", "terminated"] | None
-    ) = None
+    status: Literal["active", "suspended", "withdrawn", "revoked", "surrendered", "terminated"]
     status_on: Day | None = None
     language: LanguageTag | None = None
     evidence_sha256: Annotated[Sha256 | None, Note("digest of the evidence file")] = None
