@@ -69,9 +69,17 @@ class BoundContract:
         answers = self.rpc.batch(calls)
         return [self.abi.decode_result(name, bytes.fromhex(a.removeprefix("0x"))) for a in answers]
 
-    def send(self, sender: Sender, name: str, *arguments: Any, steps: Steps = NO_STEPS) -> Receipt:
-        """Send a call and return its receipt once it is confirmed."""
-        return sender.send(self.address, self.abi.encode_call(name, *arguments), steps=steps)
+    def send(
+        self,
+        sender: Sender,
+        name: str,
+        *arguments: Any,
+        gas_min: int = 0,
+        steps: Steps = NO_STEPS,
+    ) -> Receipt:
+        """Send a call and return its receipt once it is confirmed; see `Sender.send`."""
+        data = self.abi.encode_call(name, *arguments)
+        return sender.send(self.address, data, gas_min=gas_min, steps=steps)
 
     def events(self, name: str, *, topics: Sequence[bytes | None] = ()) -> list[Event]:
         """Return all events of one name, oldest first.
