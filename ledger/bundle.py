@@ -1,0 +1,210 @@
+"""Bundles: one self-contained canonical JSON file with all that a lender needs but trust and chain.
+
+Every encoding has one spelling and every member is compared with something that is signed, hashed
+or pinned by the reader's policy, so no byte of a bundle can change unnoticed. A bundle carries no
+key that anyone is asked to trust: the keys of unknown witnesses are there only so that their
+signature lines can be checked for damage; they count for nothing.
+
+Source: docs/spec/record-and-log.md, section 6.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carnet.core.canonical import INTEGER_MAX, canonical, parse_strict
+from carnet.core.digests import digest_from_hex
+from carnet.ledger import shape
+from carnet.ledger.disclosure import DISCLOSURE_SIZE_MAX, DISCLOSURES_MAX
+from carnet.ledger.entry import ENTRY_SHAPE, LogEntry, entry_from_json
+from carnet.ledger.merkle import PROOF_LENGTH_MAX, SIZE_MAX
+from carnet.ledger.note import NOTE_SIZE_MAX, SIGNATURES_MAX
+from carnet.ledger.record import Record, check_shape, record_of_document
+
+BUNDLE_VERSION = 1
+KEY_EVENTS_MAX = 16
+
+_INDEX = shape.integer(0, SIZE_MAX - 1)
+_HASHES = shape.array(shape.digest, PROOF_LENGTH_MAX)
+_NOTE = shape.text(r"(?s).+", NOTE_SIZE_MAX, "a signed note", "签名注记")
+
+
+def _record(value: Any, path: str) -> None:
+    del path
+    check_shape(value)
+
+
+_LOGGED = {"record": _record, "entry": ENTRY_SHAPE, "index": _INDEX, "inclusion": _HASHES}
+_BUNDLE = {
+    "v": shape.exactly(BUNDLE_VERSION),
+    **_LOGGED,
+    "disclosures": shape.array(
+        shape.text(r"[A-Za-z0-9_-]+", DISCLOSURE_SIZE_MAX, "a disclosure", "披露项"),
+        DISCLOSURES_MAX,
+    ),
+    "checkpoint": _NOTE,
+    "cosigners": shape.array(
+        shape.text(r"[!-~]+", 400, "a verifier key", "验证密钥"), SIGNATURES_MAX, is_set=True
+    ),
+    "keyEvents": shape.array(shape.obj(_LOGGED), KEY_EVENTS_MAX),
+    "consistency": shape.nullable(shape.obj({"checkpoint": _NOTE, "proof": _HASHES})),
+    "status": shape.exactly(None),
+    "anchor": shape.nullable(
+        shape.obj(
+            {
+                "chainId": shape.integer(1, INTEGER_MAX),
+                "contract": shape.text(
+                    r"0x[0-9a-f]{40}", 42, "0x and 40 hex digits", "0x 加 40 位十六进制"
+                ),
+                "originHash": shape.digest,
+                "size": shape.integer(1, SIZE_MAX),
+            }
+        )
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """A record, its log entry, and the proof that the log holds it."""
+
+    record: Record
+    entry: LogEntry
+    index: int
+    inclusion: tuple[bytes, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the members of the JSON object."""
+        return {
+            "record": self.record.document,
+            "entry": self.entry.to_json(),
+            "index": self.index,
+            "inclusion": [item.hex() for item in self.inclusion],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """A newer checkpoint and the proof that the bundle's tree is a prefix of it."""
+
+    checkpoint: str
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorCoordinates:
+    """Where on which chain the root of a tree stands.
+
+    Args:
+        chain_id: EIP-155.
+        contract: The registry: ``0x`` and 40 lower-case hex digits.
+        origin_hash: SHA-256 of the log's origin.
+        size: Of the anchored tree.
+    """
+
+    chain_id: int
+    contract: str
+    origin_hash: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The content of a bundle, parsed; nothing in it is verified yet."""
+
+    logged: LoggedRecord
+    checkpoint: str
+    disclosures: tuple[str, ...] = ()
+    cosigners: tuple[str, ...] = ()
+    key_events: tuple[LoggedRecord, ...] = ()
+    consistency: Consistency | None = None
+    anchor: AnchorCoordinates | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the bundle as a JSON object."""
+        return {
+            "v": BUNDLE_VERSION,
+            **self.logged.to_json(),
+            "disclosures": list(self.disclosures),
+            "checkpoint": self.checkpoint,
+            "cosigners": list(self.cosigners),
+            "keyEvents": [item.to_json() for item in self.key_events],
+            "consistency": _consistency_to_json(self.consistency),
+            "status": None,
+            "anchor": _anchor_to_json(self.anchor),
+        }
+
+    def to_bytes(self) -> bytes:
+        """Return the bundle as its canonical bytes."""
+        return canonical(self.to_json())
+
+
+def _consistency_to_json(value: Consistency | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {"checkpoint": value.checkpoint, "proof": [item.hex() for item in value.proof]}
+
+
+def _anchor_to_json(value: AnchorCoordinates | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {
+        "chainId": value.chain_id,
+        "contract": value.contract,
+        "originHash": value.origin_hash.hex(),
+        "size": value.size,
+    }
+
+
+def parse_bundle(data: bytes) -> dict[str, Any]:
+    """Return the JSON object of a bundle, in any spelling, with its members still unchecked.
+
+    Raises:
+        RecordFormatError: It is not JSON of the canonical profile.
+        VerificationError: It is not an object with exactly the members of a bundle.
+    """
+    value = parse_strict(data)
+    shape.members(value, "", _BUNDLE.keys(), ())
+    found: dict[str, Any] = value
+    return found
+
+
+def _logged(value: Mapping[str, Any]) -> LoggedRecord:
+    return LoggedRecord(
+        record=record_of_document(value["record"]),
+        entry=entry_from_json(value["entry"]),
+        index=value["index"],
+        inclusion=_digests(value["inclusion"]),
+    )
+
+
+def _digests(values: list[str]) -> tuple[bytes, ...]:
+    return tuple(digest_from_hex(item) for item in values)
+
+
+def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
+    """Return the bundle of a JSON object.
+
+    Raises:
+        VerificationError: A member does not have its shape.
+    """
+    shape.obj(_BUNDLE)(value, "")
+    consistency, anchor = value["consistency"], value["anchor"]
+    return Bundle(
+        logged=_logged(value),
+        checkpoint=value["checkpoint"],
+        disclosures=tuple(value["disclosures"]),
+        cosigners=tuple(value["cosigners"]),
+        key_events=tuple(_logged(item) for item in value["keyEvents"]),
+        consistency=Consistency(consistency["checkpoint"], _digests(consistency["proof"]))
+        if consistency
+        else None,
+        anchor=AnchorCoordinates(
+            chain_id=anchor["chainId"],
+            contract=anchor["contract"],
+            origin_hash=digest_from_hex(anchor["originHash"]),
+            size=anchor["size"],
+        )
+        if anchor
+        else None,
+    )

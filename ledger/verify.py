@@ -1,0 +1,405 @@
+"""Verification of a bundle, step by step, as a value: each step is valid, not valid or not checked.
+
+A step says valid only because something was compared; what could not be looked at is not checked,
+with the cause. Whatever the bytes, `verify_bundle` returns: it raises nothing. Trust comes from the
+policy alone. The chain is read by a function that is passed in, at most once.
+
+Source: docs/spec/record-and-log.md, section 8.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from carnet.core.canonical import canonical
+from carnet.core.errors import ChainError, RecordFormatError, VerificationError
+from carnet.core.text import Text
+from carnet.ledger.bundle import (
+    AnchorCoordinates,
+    Bundle,
+    LoggedRecord,
+    bundle_of_json,
+    parse_bundle,
+)
+from carnet.ledger.checkpoint import (
+    SignedCheckpoint,
+    origin_hash,
+    parse_checkpoint,
+    verify_checkpoint,
+    verify_cosignature,
+)
+from carnet.ledger.did import key_multibase
+from carnet.ledger.disclosure import reveal
+from carnet.ledger.entry import KEY_EVENT
+from carnet.ledger.merkle import verify_consistency, verify_inclusion
+from carnet.ledger.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
+from carnet.ledger.policy import STEPS, Policy, TrustedAnchor
+from carnet.ledger.proof import verify_proof
+from carnet.ledger.record import check_disclosed, signing_key, verify_record
+from carnet.ledger.shape import shown
+
+Verdict = Literal["valid", "not_valid", "not_checked"]
+
+AnchorReader = Callable[[AnchorCoordinates], bytes | None]
+"""Returns the root that a registry holds for a tree, None where it holds none.
+
+Raises ChainError where it could not be read.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a verification."""
+
+    name: str
+    verdict: Verdict
+    cause: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found.
+
+    Args:
+        verdict: Not valid if any step is; else not checked if the policy requires a step that was
+            not checked; else valid.
+        steps: All steps in their order.
+    """
+
+    verdict: Verdict
+    steps: tuple[Step, ...]
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether the bytes could be read as a bundle at all."""
+        return self.steps[0].verdict == "valid"
+
+    def step(self, name: str) -> Step:
+        """Return the step of a name."""
+        return self.steps[STEPS.index(name)]
+
+
+class _NotCheckedError(Exception):
+    """A step has nothing to look at."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.cause = Text(en, zh)
+
+
+def _refuse(en: str, zh: str) -> VerificationError:
+    return VerificationError("CRN-V-030", Text(en, zh))
+
+
+@dataclass(slots=True)
+class _Verifier:
+    """The state of one verification: what earlier steps have made available to later ones."""
+
+    data: bytes
+    policy: Policy
+    day: date
+    read_anchor: AnchorReader | None
+    parsed: dict[str, Any] | None = None
+    found: Bundle | None = None
+    notes: dict[str, SignedCheckpoint] = field(default_factory=dict)
+
+    @property
+    def bundle(self) -> Bundle:
+        if self.found is None:
+            raise _NotCheckedError("the bundle could not be read", "验证包无法读取")
+        return self.found
+
+    @property
+    def logged(self) -> LoggedRecord:
+        return self.bundle.logged
+
+    def note(self, text: str) -> SignedCheckpoint:
+        if text not in self.notes:
+            self.notes[text] = parse_checkpoint(text)
+        return self.notes[text]
+
+    def tree(self) -> SignedCheckpoint:
+        try:
+            return self.note(self.bundle.checkpoint)
+        except VerificationError as error:
+            raise _NotCheckedError("the checkpoint could not be read", "检查点无法读取") from error
+
+    def parse(self) -> Text:
+        self.parsed = parse_bundle(self.data)
+        return Text(f"{len(self.data)} bytes", f"{len(self.data)} 字节")
+
+    def canonical(self) -> Text:
+        if self.parsed is None:
+            raise _NotCheckedError("the bundle could not be read", "验证包无法读取")
+        if canonical(self.parsed) != self.data:
+            raise _refuse("The file is not in its canonical spelling.", "文件不是规范写法。")
+        return Text("the one spelling of this content", "内容的唯一写法")
+
+    def schema(self) -> Text:
+        if self.parsed is None:
+            raise _NotCheckedError("the bundle could not be read", "验证包无法读取")
+        self.found = bundle_of_json(self.parsed)
+        return Text(self.logged.record.kind, self.logged.record.kind)
+
+    def issuer(self) -> Text:
+        record = self.logged.record
+        trusted = [item for item in self.policy.issuers if item.id == record.issuer]
+        if not trusted:
+            raise _refuse(
+                f"The policy does not name the issuer {shown(record.issuer)}.",
+                f"策略未列出签发方 {shown(record.issuer)}。",
+            )
+        if not any(record.kind in item.kinds for item in trusted):
+            raise _refuse(
+                f"The policy does not trust this issuer for {record.kind}.",
+                f"策略不信任该签发方出具 {record.kind}。",
+            )
+        return Text(record.issuer, record.issuer)
+
+    def key(self) -> Text:
+        public_key = signing_key(self.logged.record)
+        events = self.bundle.key_events
+        if not events:
+            raise _NotCheckedError(
+                "the bundle carries no logged event of the issuer's key",
+                "验证包没有签发方密钥的日志事件",
+            )
+        for event in events:
+            self._check_key_event(event)
+        wanted = key_multibase(public_key)
+        adding = [event for event in events if _adds(event, wanted)]
+        if not adding:
+            raise _refuse(
+                "No logged event adds the key that signed.", "没有日志事件登记该签名密钥。"
+            )
+        places = ", ".join(str(event.index) for event in adding)
+        return Text(f"added by log entry {places}", f"由日志条目 {places} 登记")
+
+    def _check_key_event(self, event: LoggedRecord) -> None:
+        record = event.record
+        if record.kind != KEY_EVENT or record.issuer != self.logged.record.issuer:
+            raise _refuse(
+                "A key event is not by the issuer of the record.", "密钥事件不是由记录签发方作出。"
+            )
+        if event.index >= self.logged.index:
+            raise _refuse(
+                f"The key was added at {event.index}, not before the record.",
+                f"密钥在 {event.index} 处登记，不早于记录。",
+            )
+        verify_record(record)
+        self._check_included(event)
+
+    def _check_included(self, logged: LoggedRecord) -> None:
+        if logged.entry != logged.record.entry:
+            raise _refuse("The log entry does not follow from the record.", "日志条目与记录不符。")
+        tree = self.tree().checkpoint
+        leaf = logged.entry.leaf_hash
+        verify_inclusion(leaf, logged.index, tree.size, logged.inclusion, tree.root)
+
+    def signature(self) -> Text:
+        public_key = signing_key(self.logged.record)
+        verify_proof(self.logged.record.document, public_key)
+        return Text("Ed25519, eddsa-jcs-2022", "Ed25519，eddsa-jcs-2022")
+
+    def disclosures(self) -> Text:
+        record, texts = self.logged.record, self.bundle.disclosures
+        fields = reveal(record.subject, texts)
+        if record.kind != KEY_EVENT:
+            check_disclosed(fields)
+        withheld = len(record.subject.get("_sd", [])) - len(texts)
+        return Text(
+            f"{len(texts)} revealed, {withheld} withheld",
+            f"披露 {len(texts)} 项，隐藏 {withheld} 项",
+        )
+
+    def inclusion(self) -> Text:
+        self._check_included(self.logged)
+        index, size = self.logged.index, self.tree().checkpoint.size
+        return Text(f"entry {index} of {size}", f"第 {index} 个条目，共 {size} 个")
+
+    def _check_log(self, signed: SignedCheckpoint, origin: str) -> None:
+        keys = [key for key in self.policy.logs if key.name == origin]
+        if not keys:
+            raise _refuse(
+                f"The policy does not name the log {shown(origin)}.",
+                f"策略未列出日志 {shown(origin)}。",
+            )
+        # Around a change of its key a log signs with both: every line that is there must hold.
+        for key in [key for key in keys if signed.note.signatures_of(key)] or keys:
+            verify_checkpoint(signed, key)
+
+    def checkpoint(self) -> Text:
+        signed = self.note(self.bundle.checkpoint)
+        origin = signed.checkpoint.origin
+        self._check_log(signed, origin)
+        return Text(
+            f"{origin}, size {signed.checkpoint.size}", f"{origin}，大小 {signed.checkpoint.size}"
+        )
+
+    def witnesses(self) -> Text:
+        tree = self.tree()
+        others = [parse_verifier_key(text) for text in self.bundle.cosigners]
+        known = {*self.policy.witnesses, *others}
+        signed = [tree]
+        if self.bundle.consistency is not None:
+            signed.append(self.note(self.bundle.consistency.checkpoint))
+        seen = {key for item in signed for key in self._check_signers(item, known)}
+        if set(others) - seen:
+            raise _refuse("A named cosigner did not sign.", "所列联署方没有签名。")
+        count = len(seen.intersection(self.policy.witnesses))
+        if count < self.policy.quorum:
+            raise _refuse(
+                f"{count} trusted witnesses cosigned, the policy asks for {self.policy.quorum}.",
+                f"受信任的见证者有 {count} 个联署，策略要求 {self.policy.quorum} 个。",
+            )
+        if self.policy.quorum == 0:
+            raise _NotCheckedError("the policy asks for no witness", "策略未要求见证者")
+        return Text(f"{count} of {self.policy.quorum}", f"{count} / {self.policy.quorum}")
+
+    def _check_signers(
+        self, signed: SignedCheckpoint, known: Iterable[VerifierKey]
+    ) -> set[VerifierKey]:
+        """Return the witnesses that signed a note, none of whose lines may be left unexplained."""
+        origin = signed.checkpoint.origin
+        explained = {(key.name, key.key_id) for key in self.policy.logs if key.name == origin}
+        seen = set()
+        for key in known:
+            if key.signature_type == COSIGNATURE_V1 and signed.note.signatures_of(key):
+                verify_cosignature(signed, key)
+                explained.add((key.name, key.key_id))
+                seen.add(key)
+        for line in signed.note.signatures:
+            if (line.name, line.key_id) not in explained:
+                raise _refuse(
+                    f"The key of the signature by {shown(line.name)} is not known.",
+                    f"{shown(line.name)} 的签名所用密钥未知。",
+                )
+        return seen
+
+    def consistency(self) -> Text:
+        newer = self.bundle.consistency
+        if newer is None:
+            raise _NotCheckedError(
+                "there is no other checkpoint to compare with", "没有可比较的其他检查点"
+            )
+        old, new = self.tree().checkpoint, self.note(newer.checkpoint)
+        self._check_log(new, old.origin)
+        head = new.checkpoint
+        verify_consistency(old.size, head.size, newer.proof, old.root, head.root)
+        return Text(f"size {old.size} within {head.size}", f"大小 {old.size} 是 {head.size} 的前缀")
+
+    def status(self) -> Text:
+        reference = self.logged.entry.status_ref
+        if reference is not None:
+            raise _refuse(
+                f"The record names the status list {shown(reference)}, the bundle has none.",
+                f"记录指明状态列表 {shown(reference)}，而验证包中没有。",
+            )
+        raise _NotCheckedError("the record names no status list", "记录没有指明状态列表")
+
+    def supersession(self) -> Text:
+        kind = self.logged.record.kind
+        raise _NotCheckedError(
+            f"without a status list nothing shows that no later {kind} replaces this one",
+            f"没有状态列表，无法表明没有后续的 {kind} 取代本记录",
+        )
+
+    def validity(self) -> Text:
+        record = self.logged.record
+        start, until = record.valid_from.date(), record.valid_until
+        if self.day < start:
+            raise _refuse(
+                f"The record is valid from {start}, the day is {self.day}.",
+                f"记录自 {start} 起有效，而判断日期为 {self.day}。",
+            )
+        if until is not None and self.day > until.date():
+            raise _refuse(
+                f"The record was valid until {until.date()}, the day is {self.day}.",
+                f"记录的有效期至 {until.date()}，而判断日期为 {self.day}。",
+            )
+        last = until.date().isoformat() if until else "..."
+        return Text(
+            f"{start} to {last}, judged on {self.day}", f"{start} 至 {last}，判断日期 {self.day}"
+        )
+
+    def anchor(self) -> Text:
+        found = self.bundle.anchor
+        if found is None:
+            raise _NotCheckedError("the bundle names no anchor", "验证包没有指明锚定")
+        if TrustedAnchor(found.chain_id, found.contract) not in self.policy.anchors:
+            raise _refuse(
+                f"The policy does not name {found.contract} on chain {found.chain_id}.",
+                f"策略未列出链 {found.chain_id} 上的登记合约 {found.contract}。",
+            )
+        root = self._anchored_root(found)
+        if self.read_anchor is None:
+            raise _NotCheckedError("the chain was not read (offline)", "未读取链（离线）")
+        try:
+            held = self.read_anchor(found)
+        except ChainError as error:
+            raise _NotCheckedError(
+                error.message.en.rstrip("."), error.message.zh.rstrip("。")
+            ) from error
+        if held is None:
+            raise _refuse(
+                f"The chain holds no root of size {found.size}.",
+                f"链上没有大小 {found.size} 的根。",
+            )
+        if held != root:
+            raise _refuse("The chain holds another root.", "链上的根不同。")
+        return Text(
+            f"chain {found.chain_id}, size {found.size}", f"链 {found.chain_id}，大小 {found.size}"
+        )
+
+    def _anchored_root(self, found: AnchorCoordinates) -> bytes:
+        trees = [self.tree().checkpoint]
+        if self.bundle.consistency is not None:
+            trees.append(self.note(self.bundle.consistency.checkpoint).checkpoint)
+        if found.origin_hash != origin_hash(trees[0].origin):
+            raise _refuse("The anchor is of another log.", "锚定属于其他日志。")
+        for tree in trees:
+            if tree.size == found.size:
+                return tree.root
+        raise _refuse(
+            f"The bundle has no checkpoint of the anchored size {found.size}.",
+            f"验证包没有锚定大小 {found.size} 的检查点。",
+        )
+
+
+def _adds(event: LoggedRecord, multibase: str) -> bool:
+    subject = event.record.subject
+    return (subject["role"], subject["publicKeyMultibase"]) == ("issuer", multibase)
+
+
+def _run(name: str, step: Callable[[], Text]) -> Step:
+    try:
+        return Step(name, "valid", step())
+    except _NotCheckedError as error:
+        return Step(name, "not_checked", error.cause)
+    except (VerificationError, RecordFormatError) as error:
+        return Step(name, "not_valid", error.message)
+
+
+def _verdict(steps: tuple[Step, ...], required: frozenset[str]) -> Verdict:
+    if any(step.verdict == "not_valid" for step in steps):
+        return "not_valid"
+    if any(step.name in required and step.verdict != "valid" for step in steps):
+        return "not_checked"
+    return "valid"
+
+
+def verify_bundle(
+    data: bytes, policy: Policy, *, today: date, read_anchor: AnchorReader | None = None
+) -> Verification:
+    """Return what a bundle proves under a policy.
+
+    Args:
+        data: The bytes of the file, from anyone.
+        policy: The verifier's own.
+        today: The UTC day at which validity is judged, unless the policy names one.
+        read_anchor: Reads the chain; None to stay offline.
+    """
+    verifier = _Verifier(data, policy, policy.as_of or today, read_anchor)
+    steps = tuple(_run(name, getattr(verifier, name)) for name in STEPS)
+    return Verification(_verdict(steps, policy.required), steps)
