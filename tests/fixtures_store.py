@@ -11,12 +11,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from carnet.core.clock import FixedClock
+from carnet.services.workspace import Workspace, create
 from carnet.store.engine import open_engine
 from carnet.store.schema import upgrade_schema
 
@@ -215,3 +218,29 @@ def engine(database_url: str) -> Iterator[Engine]:
     opened = open_engine(database_url, wait_s=1)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at the day of the sample data."""
+    return FixedClock(datetime(2026, 11, 23, 8, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def workspace_path(
+    database_kind: str, tmp_path: Path, clock: FixedClock, request: pytest.FixtureRequest
+) -> Path:
+    """The folder of a new workspace on each kind of database."""
+    url = ""
+    if database_kind == "postgresql":
+        url = request.getfixturevalue("database_url")
+    path = tmp_path / "workspace"
+    create(path, clock=clock, database_url=url)
+    return path
+
+
+@pytest.fixture
+def workspace(workspace_path: Path) -> Iterator[Workspace]:
+    """An open new workspace on each kind of database."""
+    with Workspace.open(workspace_path) as opened:
+        yield opened

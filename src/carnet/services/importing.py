@@ -18,14 +18,17 @@ from carnet.core.crash import crash_point
 from carnet.core.text import Text
 from carnet.facts.fact import Fact, FactBatch
 from carnet.facts.intake import IntakeLimits, check_references, read_files
-from carnet.facts.issue import IssueLog, Problem, Source, TooManyProblemsError, shown
+from carnet.facts.issue import IssueLog, Problem, Source, Stage, TooManyProblemsError, shown
 from carnet.services.workspace import Workspace
 from carnet.store import facts as stored
 from carnet.store.engine import writing
 from carnet.store.facts import FactVersion
 from carnet.store.locks import Lock
 
-DIFFERENCES_CODE: Final = "CRN-F-004"
+DIFFERENCES: Final = Stage(
+    "CRN-F-004",
+    Text("Facts are stored already with another content.", "有事实已以不同内容存入。"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def _plan(
             plan.by_type[name] = count
     except TooManyProblemsError:
         is_complete = False
-    log.raise_if_any(DIFFERENCES_CODE, is_complete=is_complete)
+    log.raise_if_any(DIFFERENCES, is_complete=is_complete)
     return plan
 
 
