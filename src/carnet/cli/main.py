@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from carnet import __version__
-from carnet.cli.commands import workspace
+from carnet.cli.commands import evaluation, pack, workspace
 from carnet.cli.failure import exit_code_of, print_failure
 from carnet.cli.language import t
 from carnet.core.errors import CarnetError
@@ -46,6 +46,8 @@ def _root(
     del version
 
 
+evaluation.register(app)
+pack.register(app)
 workspace.register(app)
 
 

@@ -1,0 +1,265 @@
+"""Cases: one fact of the pack's case type with every fact that reaches it by a reference path.
+
+Source: docs/spec/pack-format.md, PF-4 and PF-5.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from carnet.core.canonical import INTEGER_MAX
+from carnet.core.errors import InputError
+from carnet.core.text import Text
+from carnet.facts.fact import Fact
+from carnet.facts.schema import FACT_TYPES
+from carnet.rules.ast import Pack, Path
+from carnet.rules.parameters import Known, Unknown, resolve_parameters
+
+FactKey = tuple[str, str]
+"""Type and id."""
+Bindings = Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all cases of one evaluation share."""
+
+    pack: Pack
+    as_of: date
+    parameters: Mapping[str, Known | Unknown]
+    confirmed: frozenset[str]
+
+
+@dataclass(slots=True)
+class Case:
+    """One case.
+
+    Args:
+        run: The evaluation it belongs to.
+        anchor: The fact it is about.
+        named: The facts bound by name in every rule, the anchor among them.
+        by_type: Its facts by type, each list sorted by id.
+        by_key: Its facts by type and id.
+        broken: Why no rule can be evaluated, if so.
+        computed: Derived fields and measures computed so far.
+    """
+
+    run: Run
+    anchor: Fact
+    named: dict[str, Fact] = field(default_factory=dict)
+    by_type: dict[str, list[Fact]] = field(default_factory=dict)
+    by_key: dict[FactKey, Fact] = field(default_factory=dict)
+    broken: list[Text] = field(default_factory=list)
+    computed: dict[tuple[str, str, str], object] = field(default_factory=dict)
+
+    def facts_of(self, fact_type: str) -> list[Fact]:
+        """Return the facts of a type, sorted by id."""
+        return self.by_type.get(fact_type, [])
+
+
+def start_run(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Run:
+    """Return the run of a pack on a date.
+
+    Raises:
+        InputError: The date is outside the pack's effective window, or what is confirmed is no U
+            parameter of the pack.
+    """
+    if as_of < pack.effective_from or (pack.effective_to and as_of > pack.effective_to):
+        until = pack.effective_to or "..."
+        raise InputError(
+            "CRN-R-022",
+            Text(
+                f"The pack {pack.id} {pack.version} is effective from {pack.effective_from} to"
+                f" {until}, not on {as_of}.",
+                f"规则包 {pack.id} {pack.version} 的适用期为 {pack.effective_from} 至 {until}，不含 {as_of}。",
+            ),
+            Text(
+                "Choose another version or another --as-of.", "请选择其他版本或其他 --as-of 日期。"
+            ),
+        )
+    unverified = {name for name, one in pack.parameters.items() if one.status == "U"}
+    counted = confirmed & unverified
+    return Run(pack, as_of, resolve_parameters(pack.parameters, as_of, counted), counted)
+
+
+# --- facts ------------------------------------------------------------------------------------
+
+
+def _fault(fact: Fact, en: str, zh: str) -> InputError:
+    return InputError(
+        "CRN-R-030",
+        Text(
+            f"The fact {fact.type}/{fact.id} cannot be used: {en}.",
+            f"事实 {fact.type}/{fact.id} 无法使用：{zh}。",
+        ),
+        Text(
+            "Import it through carnet import, which checks every field.",
+            "请通过 carnet import 导入，导入时会检查每个字段。",
+        ),
+    )
+
+
+_KINDS: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "date": date}
+_Shape = tuple[frozenset[str], dict[str, type]]
+
+
+def _shapes() -> dict[str, _Shape]:
+    return {
+        name: (
+            frozenset(field.name for field in one.fields.values() if field.is_required),
+            {field.name: _KINDS.get(field.kind, object) for field in one.fields.values()},
+        )
+        for name, one in FACT_TYPES.items()
+    }
+
+
+_SHAPES: dict[str, _Shape] = _shapes()
+
+
+def check_fact(fact: Fact) -> None:
+    """Check once more what the engines rely on, whatever produced the fact.
+
+    A float, an integer beyond 2**53 - 1 or a missing required field would be read differently by
+    different engines, so it is refused before any of them sees it.
+
+    Raises:
+        InputError: The fact has no such type, lacks a required field or holds a wrong value.
+    """
+    shape = _SHAPES.get(fact.type)
+    if shape is None:
+        raise _fault(fact, "there is no such fact type", "没有该事实类型")
+    required, kinds = shape
+    fields = fact.fields
+    missing = required - fields.keys()
+    if missing:
+        name = min(missing)
+        raise _fault(fact, f"the field {name} is missing", f"缺少字段 {name}")
+    for name, value in fields.items():
+        kind = kinds.get(name)
+        if kind is None:
+            raise _fault(fact, f"there is no field {name!r:.80}", f"没有字段 {name!r:.80}")
+        # Exact types: bool is an int to Python, and a datetime is a date.
+        if type(value) is not kind and kind is not object:
+            raise _fault(
+                fact,
+                f"{name} is {value!r:.80}, not of kind {kind.__name__}",
+                f"{name} 的值为 {value!r:.80}，类型应为 {kind.__name__}",
+            )
+        if kind is int and not -INTEGER_MAX <= value <= INTEGER_MAX:  # type: ignore[operator]  # kind is int
+            raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
+
+
+def _by_key(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
+    result: dict[FactKey, Fact] = {}
+    for fact in facts:
+        check_fact(fact)
+        key = (fact.type, fact.id)
+        if key in result:
+            raise _fault(fact, "it stands twice", "该事实重复出现")
+        result[key] = fact
+    return result
+
+
+# --- assembly ---------------------------------------------------------------------------------
+
+
+class _Index:
+    """Facts by the value of one field, built for the fields that paths use."""
+
+    def __init__(self, facts: Iterable[Fact], paths: Iterable[Path]) -> None:
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for path in paths:
+            near = path.fact_type
+            for link in path.links:
+                wanted[near].add(link.near_field)
+                near = link.far_type
+        self._by_value: dict[tuple[str, str, object], list[Fact]] = defaultdict(list)
+        self._by_type: dict[str, list[Fact]] = defaultdict(list)
+        for fact in facts:
+            self._by_type[fact.type].append(fact)
+            for name in wanted.get(fact.type, ()):
+                value = field_of(fact, name)
+                if value is not None:
+                    self._by_value[fact.type, name, value].append(fact)
+
+    def of_type(self, fact_type: str) -> list[Fact]:
+        return self._by_type.get(fact_type, [])
+
+    def pointing(self, fact_type: str, name: str, value: object) -> list[Fact]:
+        return self._by_value.get((fact_type, name, value), [])
+
+
+def field_of(fact: Fact, name: str) -> object:
+    """Return the value of a field, `id` included; None where it is absent."""
+    return fact.id if name == "id" else fact.fields.get(name)
+
+
+def _walk(path: Path, case: Case, index: _Index) -> Iterator[Fact]:
+    """Yield the facts that reach the case by one path, walking it from its end."""
+    if not path.links:
+        yield from index.of_type(path.fact_type)
+        return
+    near_types = [path.fact_type, *(link.far_type for link in path.links[:-1])]
+    reached: Iterable[Fact] = case.facts_of(path.links[-1].far_type)
+    for near_type, link in zip(reversed(near_types), reversed(path.links), strict=True):
+        found: dict[str, Fact] = {}
+        for far in reached:
+            value = field_of(far, link.far_field)
+            if value is not None:
+                for fact in index.pointing(near_type, link.near_field, value):
+                    found[fact.id] = fact
+        reached = found.values()
+    yield from reached
+
+
+def _fill(case: Case, index: _Index) -> None:
+    paths = case.run.pack.paths
+    done: set[str] = set()
+    for position, path in enumerate(paths):
+        for fact in _walk(path, case, index):
+            case.by_key[fact.type, fact.id] = fact
+        done.add(path.fact_type)
+        # Several paths of one type are their union: the type is complete with its last one.
+        if all(later.fact_type != path.fact_type for later in paths[position + 1 :]):
+            listed = [fact for key, fact in case.by_key.items() if key[0] == path.fact_type]
+            case.by_type[path.fact_type] = sorted(listed, key=lambda fact: fact.id)
+
+
+def _name(case: Case) -> None:
+    definition = case.run.pack.case
+    case.named[definition.alias] = case.anchor
+    for alias, reference, fact_type in definition.named:
+        holder = case.named.get(reference.alias)
+        value = field_of(holder, reference.name) if holder else None
+        found = case.by_key.get((fact_type, str(value))) if value is not None else None
+        if found is None:
+            shown = "nothing" if value is None else f"{fact_type}/{value}"
+            case.broken.append(
+                Text(
+                    f"{reference.text} leads to {shown}, which is not among the facts.",
+                    f"{reference.text} 指向 {'空' if value is None else shown}，事实中没有对应记录。",
+                )
+            )
+            return
+        case.named[alias] = found
+
+
+def assemble(run: Run, facts: Iterable[Fact]) -> tuple[list[Case], dict[FactKey, Fact]]:
+    """Return one case for each fact of the case type, by id, and all facts by key.
+
+    Raises:
+        InputError: A fact stands twice or holds what no engine can compare safely.
+    """
+    keyed = _by_key(facts)
+    pack = run.pack
+    index = _Index(keyed.values(), pack.paths)
+    cases = []
+    for anchor in sorted(index.of_type(pack.case.fact_type), key=lambda fact: fact.id):
+        case = Case(run, anchor)
+        case.by_key[anchor.type, anchor.id] = anchor
+        case.by_type[anchor.type] = [anchor]
+        _fill(case, index)
+        _name(case)
+        cases.append(case)
+    return cases, keyed

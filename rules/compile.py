@@ -1,0 +1,5 @@
+"""temp"""
+
+
+def check_compiles(pack):
+    pass

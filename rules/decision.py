@@ -1,0 +1,138 @@
+"""Decisions and findings as values, and the JSON they are published in.
+
+Source: docs/spec/pack-format.md, PF-11.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from carnet.core.digests import PackDigest
+from carnet.core.text import Text
+from carnet.rules.ast import Severity
+
+Conformity = Literal["conforming", "nonconforming", "undetermined"]
+Engine = Literal["reference", "live"]
+FactKey = tuple[str, str]
+
+EXIT_CONFORMING, EXIT_NONCONFORMING, EXIT_UNDETERMINED = 0, 1, 3
+_DECISIVE: frozenset[Severity] = frozenset({"blocking", "major"})
+
+
+def _text(text: Text) -> dict[str, str]:
+    return {"en": text.en, "zh": text.zh}
+
+
+def _fact(key: FactKey) -> dict[str, str]:
+    return {"type": key[0], "id": key[1]}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule's finding on one case."""
+
+    rule: str
+    severity: Severity
+    facts: tuple[FactKey, ...]
+    message: Text
+    remedy: Text
+    citation: tuple[str, ...]
+    values: dict[str, str | int | bool]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as published."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "facts": [_fact(key) for key in self.facts],
+            "message": _text(self.message),
+            "remedy": _text(self.remedy),
+            "citation": list(self.citation),
+            "values": self.values,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """A rule that does not apply to a case, and why."""
+
+    rule: str
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True)
+class RuleError:
+    """A rule that could not be evaluated for a case, and why. The rule `case` is all of them."""
+
+    rule: str
+    cause: Text
+
+
+def conformity_of(findings: Iterable[Finding], errors: Iterable[RuleError]) -> Conformity:
+    """Return the verdict: what is proven wrong is nonconforming whatever else is unknown."""
+    if any(finding.severity in _DECISIVE for finding in findings):
+        return "nonconforming"
+    return "undetermined" if any(True for _ in errors) else "conforming"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a pack decided about one case."""
+
+    case: FactKey
+    conformity: Conformity
+    officer_confirmed: tuple[str, ...]
+    measures: dict[str, int]
+    outputs: dict[str, int]
+    findings: tuple[Finding, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    errors: tuple[RuleError, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the decision as published."""
+        return {
+            "case": _fact(self.case),
+            "conformity": self.conformity,
+            "officer_confirmed": list(self.officer_confirmed),
+            "measures": self.measures,
+            "outputs": self.outputs,
+            "findings": [finding.to_json() for finding in self.findings],
+            "not_applicable": [
+                {"rule": one.rule, "reason": _text(one.reason)} for one in self.not_applicable
+            ],
+            "errors": [{"rule": one.rule, "cause": _text(one.cause)} for one in self.errors],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """What a pack decided about some facts on a date."""
+
+    pack: str
+    version: str
+    digest: PackDigest
+    as_of: date
+    engine: Engine
+    decisions: tuple[Decision, ...]
+    unreached: tuple[FactKey, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """0 all conforming, 1 any nonconforming, 3 none nonconforming but some undetermined."""
+        found = {decision.conformity for decision in self.decisions}
+        if "nonconforming" in found:
+            return EXIT_NONCONFORMING
+        return EXIT_UNDETERMINED if "undetermined" in found else EXIT_CONFORMING
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as published; engines differ in nothing but `engine`."""
+        return {
+            "pack": self.pack,
+            "version": self.version,
+            "digest": self.digest.hex(),
+            "as_of": self.as_of.isoformat(),
+            "engine": self.engine,
+            "decisions": [decision.to_json() for decision in self.decisions],
+            "unreached": [_fact(key) for key in self.unreached],
+        }

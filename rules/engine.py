@@ -1,0 +1,89 @@
+"""The one entry to the engines: facts and a pack in, decisions out.
+
+Whatever the engine, the same facts give the same bytes but for the engine's name.
+
+Source: docs/spec/pack-format.md; docs/adr/0004-evaluator-triad.md.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from carnet.core.errors import InputError
+from carnet.core.text import Text
+from carnet.facts.fact import Fact
+from carnet.rules.ast import Pack
+from carnet.rules.case import FactKey, assemble, start_run
+from carnet.rules.decision import Decision, Engine, EvaluationResult
+from carnet.rules.evaluate import evaluate_rule
+from carnet.rules.finding import Prepared, conclude, prepare
+
+ENGINES: tuple[Engine, ...] = ("reference", "live")
+
+
+def check_engine(name: str) -> Engine:
+    """Return the engine of a name.
+
+    Raises:
+        InputError: There is no such engine.
+    """
+    for engine in ENGINES:
+        if name == engine:
+            return engine
+    raise InputError(
+        "CRN-R-021",
+        Text(f"There is no engine {name!r}.", f"没有引擎 {name!r}。"),
+        Text(f"Use one of {', '.join(ENGINES)}.", f"请使用：{'、'.join(ENGINES)}。"),
+    )
+
+
+def _by_reference(prepared: Prepared) -> Decision:
+    rules = prepared.case.run.pack.rules
+    matches = {index: evaluate_rule(rules[index], prepared.case) for index in prepared.rules}
+    return conclude(prepared, matches)
+
+
+def _decide(ready: Sequence[Prepared], engine: Engine) -> Iterator[Decision]:
+    if engine == "live" and ready:
+        from carnet.rules.live import decide_live
+
+        yield from decide_live(ready)
+    else:
+        yield from (_by_reference(prepared) for prepared in ready)
+
+
+def evaluate(
+    pack: Pack,
+    facts: Iterable[Fact],
+    as_of: date,
+    engine: str = "live",
+    confirmed: frozenset[str] = frozenset(),
+) -> EvaluationResult:
+    """Return what a pack decides about facts on a date.
+
+    Args:
+        pack: A checked pack.
+        facts: The facts, in any order.
+        as_of: The date that decides.
+        engine: `reference` or `live`.
+        confirmed: The U parameters of this pack that officers have confirmed.
+
+    Raises:
+        InputError: The engine is not known, the date is outside the pack's window, or a fact
+            cannot be used.
+    """
+    chosen = check_engine(engine)
+    run = start_run(pack, as_of, confirmed)
+    cases, keyed = assemble(run, facts)
+    ready = [prepared for prepared in map(prepare, cases) if prepared is not None]
+    reached: set[FactKey] = set()
+    for prepared in ready:
+        reached.update(prepared.case.by_key)
+    return EvaluationResult(
+        pack=pack.id,
+        version=pack.version,
+        digest=pack.digest,
+        as_of=as_of,
+        engine=chosen,
+        decisions=tuple(_decide(ready, chosen)),
+        unreached=tuple(sorted(keyed.keys() - reached)),
+    )

@@ -1,0 +1,257 @@
+"""From what an engine matched to findings and decisions: the part that all engines share.
+
+An engine answers one question for each applicable rule: which choices of facts satisfy it for
+certain, and which might. Everything else (scope, unverified parameters, texts, values, order) is
+decided here, once.
+
+Source: docs/spec/pack-format.md, PF-7, PF-10 to PF-13.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from carnet.core.text import Text
+from carnet.facts.fact import Fact
+from carnet.rules.ast import FieldRef, Rule, Template, Value, conditions_of, parts_of, values_of
+from carnet.rules.ast import Literal_ as Constant
+from carnet.rules.case import Bindings, Case
+from carnet.rules.decision import (
+    Decision,
+    Finding,
+    NotApplicable,
+    RuleError,
+    conformity_of,
+)
+from carnet.rules.expression import text_of
+from carnet.rules.parameters import Known, Unknown
+from carnet.rules.unverified import (
+    NOTHING,
+    rests_lines,
+    rests_rule,
+    rests_scope,
+    unconfirmed_causes,
+)
+from carnet.rules.values import computed, day_or_value, holds, line_holds, reason_of, value_of
+
+Choice = tuple[Fact, ...]
+"""One fact for each alias of `match`, in their order."""
+
+NOT_RECORDED = Text("not recorded", "未记录")
+_YES, _NO = Text("yes", "是"), Text("no", "否")
+CASE_RULE = "case"
+"""The rule that an error of the case as a whole is listed under."""
+
+
+@dataclass(slots=True)
+class Matches:
+    """What an engine found for one rule in one case."""
+
+    sure: list[Choice] = field(default_factory=list)
+    unsure: list[Choice] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """One case before an engine sees it: which rules it must answer, and what is settled."""
+
+    case: Case
+    rules: list[int] = field(default_factory=list)
+    not_applicable: list[NotApplicable] = field(default_factory=list)
+    errors: list[RuleError] = field(default_factory=list)
+    rests_on: frozenset[str] = NOTHING
+
+
+# --- before an engine -------------------------------------------------------------------------
+
+
+def _scope(rule: Rule, case: Case) -> NotApplicable | list[Text]:
+    """Return that the rule does not apply, or the causes for which that cannot be told."""
+    unknown: list[Text] = []
+    for scope_line in rule.scope:
+        verdict = line_holds(scope_line.line, case.named, case)
+        if verdict is False:
+            return NotApplicable(rule.id, scope_line.reason)
+        if isinstance(verdict, Unknown):
+            unknown.append(verdict.cause)
+    return unknown
+
+
+def _prepare_rule(index: int, rule: Rule, prepared: Prepared) -> None:
+    case = prepared.case
+    scope = _scope(rule, case)
+    rests = rests_scope(rule, case) if rule.scope else NOTHING
+    if isinstance(scope, NotApplicable):
+        prepared.not_applicable.append(scope)
+        prepared.rests_on |= rests
+        return
+    rests |= rests_rule(rule, case)
+    causes = scope or unconfirmed_causes(rests, case)
+    prepared.rests_on |= rests
+    if causes:
+        prepared.errors += [RuleError(rule.id, cause) for cause in causes]
+    else:
+        prepared.rules.append(index)
+
+
+def prepare(case: Case) -> Prepared | None:
+    """Return a case ready for an engine, None where the pack says it is no case of its own."""
+    prepared = Prepared(case)
+    if not case.broken:
+        lines = case.run.pack.case.when
+        verdict = holds(lines, case.named, case)
+        if verdict is False:
+            return None
+        prepared.rests_on = rests_lines(lines, case.named, case)
+        if isinstance(verdict, Unknown):
+            case.broken.append(verdict.cause)
+    if case.broken:
+        prepared.errors += [RuleError(CASE_RULE, cause) for cause in case.broken]
+        return prepared
+    for index, rule in enumerate(case.run.pack.rules):
+        _prepare_rule(index, rule, prepared)
+    return prepared
+
+
+# --- after an engine --------------------------------------------------------------------------
+
+
+def bind(rule: Rule, choice: Choice, case: Case) -> Bindings:
+    """Return the facts that a rule may name for one choice."""
+    aliases = (alias for alias, _ in rule.match)
+    return {**case.named, **dict(zip(aliases, choice, strict=True))}
+
+
+def _shown(value: Known) -> Text:
+    if isinstance(value, bool):
+        return _YES if value else _NO
+    text = str(day_or_value(value))
+    return Text(text, text)
+
+
+def _spell(value: Value, bindings: Bindings, case: Case) -> Text:
+    if isinstance(value, FieldRef) and value.is_reason:
+        reason = reason_of(value, bindings, case)
+        return reason.text if reason else NOT_RECORDED
+    found = value_of(value, bindings, case)
+    return NOT_RECORDED if isinstance(found, Unknown) else _shown(found)
+
+
+def _fill(template: Template, bindings: Bindings, case: Case) -> Text:
+    def spell(parts: tuple[str | Value, ...]) -> Iterator[Text]:
+        for part in parts:
+            yield Text(part, part) if isinstance(part, str) else _spell(part, bindings, case)
+
+    return Text(
+        "".join(text.en for text in spell(template.en)),
+        "".join(text.zh for text in spell(template.zh)),
+    )
+
+
+def _named_values(rule: Rule) -> Iterator[Value]:
+    yield from rule.message.values
+    yield from rule.remedy.values
+    for condition in conditions_of(rule.when):
+        for value in values_of(condition):
+            yield from parts_of(value)
+
+
+def evidence(
+    values: Iterable[Value], bindings: Bindings, case: Case
+) -> dict[str, str | int | bool]:
+    """Return the named values among some, known ones only, sorted by name."""
+    result: dict[str, str | int | bool] = {}
+    for value in values:
+        if isinstance(value, Constant) or not hasattr(value, "kind") or _is_call(value):
+            continue
+        if isinstance(value, FieldRef) and value.is_reason:
+            reason = reason_of(value, bindings, case)
+            if reason is not None:
+                result[value.text] = reason.id
+            continue
+        found = value_of(value, bindings, case)
+        if not isinstance(found, Unknown):
+            result[text_of(value)] = day_or_value(found)
+    return dict(sorted(result.items()))
+
+
+def _is_call(value: Value) -> bool:
+    return hasattr(value, "function")
+
+
+def make_finding(rule: Rule, choice: Choice, case: Case) -> Finding:
+    """Return the finding of a rule for one choice of facts."""
+    bindings = bind(rule, choice, case)
+    keys = {(fact.type, fact.id) for fact in (case.anchor, *choice)}
+    return Finding(
+        rule=rule.id,
+        severity=rule.severity,
+        facts=tuple(sorted(keys)),
+        message=_fill(rule.message, bindings, case),
+        remedy=_fill(rule.remedy, bindings, case),
+        citation=rule.citation,
+        values=evidence(_named_values(rule), bindings, case),
+    )
+
+
+def _causes(rule: Rule, choice: Choice, case: Case) -> Iterator[Text]:
+    """Yield why a choice of facts could not be decided."""
+    bindings = bind(rule, choice, case)
+    for line in rule.when:
+        verdict = line_holds(line, bindings, case)
+        if isinstance(verdict, Unknown):
+            yield verdict.cause
+    for block in rule.without:
+        for fact in case.facts_of(block.fact_type):
+            if fact in choice:
+                continue
+            verdict = holds(block.when, {**bindings, block.alias: fact}, case)
+            if isinstance(verdict, Unknown):
+                yield verdict.cause
+
+
+def _errors(rule: Rule, matches: Matches, case: Case) -> Iterator[RuleError]:
+    for choice in matches.unsure:
+        for cause in _causes(rule, choice, case):
+            yield RuleError(rule.id, cause)
+
+
+def _measures(case: Case) -> dict[str, int]:
+    result: dict[str, int] = {}
+    for name in sorted(case.run.pack.measures):
+        value = computed(case.run.pack.measures[name], None, case)
+        if isinstance(value, int):
+            result[name] = value
+    return result
+
+
+def conclude(prepared: Prepared, matches: Mapping[int, Matches]) -> Decision:
+    """Return the decision on a case from what an engine matched for its applicable rules."""
+    case = prepared.case
+    rules = case.run.pack.rules
+    findings: list[Finding] = []
+    errors = set(prepared.errors)
+    for index in prepared.rules:
+        found = matches.get(index)
+        if found is not None:
+            findings += [make_finding(rules[index], choice, case) for choice in found.sure]
+            errors.update(_errors(rules[index], found, case))
+    return decision_of(prepared, findings, errors)
+
+
+def decision_of(
+    prepared: Prepared, findings: Iterable[Finding], errors: Iterable[RuleError]
+) -> Decision:
+    """Return a decision with everything in its one order."""
+    case = prepared.case
+    ordered = sorted(findings, key=lambda one: (one.rule, one.facts))
+    failed = sorted(errors, key=lambda one: (one.rule, one.cause.en))
+    return Decision(
+        case=(case.anchor.type, case.anchor.id),
+        conformity=conformity_of(ordered, failed),
+        officer_confirmed=tuple(sorted(prepared.rests_on & case.run.confirmed)),
+        measures={} if case.broken else _measures(case),
+        outputs={},
+        findings=tuple(ordered),
+        not_applicable=tuple(sorted(prepared.not_applicable, key=lambda one: one.rule)),
+        errors=tuple(failed),
+    )

@@ -1,0 +1,331 @@
+"""Loading a rule pack from its folder: bounded reading, checking, digest.
+
+`load_pack` returns a pack that every evaluator may trust; `check_pack` returns every defect of a
+folder that can be read. What is hostile (aliases, links, sizes) is raised by both at once.
+
+Source: docs/spec/pack-format.md.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+from carnet.core.canonical import canonical
+from carnet.core.digests import PackDigest, sha256
+from carnet.core.errors import RulePackError
+from carnet.core.text import Text
+from carnet.rules.ast import CaseDefinition, Definition, Pack, PackStatus, Rule
+from carnet.rules.ast import Path as ReferencePath
+from carnet.rules.build import (
+    Defects,
+    check_fact_type,
+    read_case,
+    read_law,
+    read_parameters,
+    read_paths,
+)
+from carnet.rules.build_rules import (
+    DefinitionKey,
+    Reads,
+    collect_raw,
+    declare,
+    find_circle,
+    read_definition,
+    read_rule,
+)
+from carnet.rules.expression import Names
+from carnet.rules.section import IDENTIFIER, Section
+from carnet.rules.yaml_strict import LocatedDict, parse_yaml
+
+SCHEMA_VERSION = 1
+FILES_MAX = 200
+PACK_SIZE_MAX = 8 * 1024 * 1024
+VERSION = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}")
+_TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
+_FOLDERS = frozenset({"rules", "tests"})
+
+
+def _refuse(code: str, path: str, en: str, zh: str, hint: Text | None = None) -> RulePackError:
+    return RulePackError(code, Text(en, zh), hint or Text("", ""), path=path)
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    """Yield the files of a pack, refusing links and everything that does not belong there."""
+    for path in sorted(folder.iterdir()):
+        relative = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise _refuse(
+                "CRN-R-002",
+                relative,
+                f"{relative} is a symbolic link; a pack holds real files.",
+                f"{relative} 是符号链接；规则包只能包含真实文件。",
+            )
+        if path.is_dir() and path.name in _FOLDERS:
+            yield from _yaml_files(path, folder)
+        elif path.is_file() and path.name in _TOP_FILES:
+            yield path
+        else:
+            raise _unexpected(relative)
+
+
+def _unexpected(relative: str) -> RulePackError:
+    return _refuse(
+        "CRN-R-002",
+        relative,
+        f"{relative} does not belong in a pack.",
+        f"{relative} 不属于规则包。",
+        Text(
+            "A pack holds pack.yaml, parameters.yaml, law.yaml, rules/*.yaml and tests/*.yaml.",
+            "规则包包含 pack.yaml、parameters.yaml、law.yaml、rules/*.yaml 和 tests/*.yaml。",
+        ),
+    )
+
+
+def _yaml_files(inner: Path, folder: Path) -> Iterator[Path]:
+    for path in sorted(inner.iterdir()):
+        relative = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not path.is_file() or path.suffix != ".yaml":
+            raise _unexpected(relative)
+        yield path
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every YAML file of a pack by its relative name.
+
+    Raises:
+        RulePackError: The folder is no pack, holds what does not belong there, or is too large.
+    """
+    if not folder.is_dir() or not (folder / "pack.yaml").is_file():
+        raise _refuse(
+            "CRN-R-001",
+            str(folder),
+            f"{folder} is not a rule pack: there is no pack.yaml.",
+            f"{folder} 不是规则包：缺少 pack.yaml。",
+            Text("Name the folder of one version.", "请指定某一版本的文件夹。"),
+        )
+    result: dict[str, bytes] = {}
+    size = 0
+    for path in _files_of(folder):
+        relative = path.relative_to(folder).as_posix()
+        size += path.stat().st_size
+        if len(result) >= FILES_MAX or size > PACK_SIZE_MAX:
+            raise _refuse(
+                "CRN-R-003",
+                relative,
+                f"The pack has more than {FILES_MAX} files or {PACK_SIZE_MAX} bytes.",
+                f"规则包超过 {FILES_MAX} 个文件或 {PACK_SIZE_MAX} 字节。",
+            )
+        if path.suffix == ".yaml":
+            result[relative] = path.read_bytes()
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return {"$date": value.isoformat()} if isinstance(value, date) else value
+
+
+def digest_of(documents: Mapping[str, Any]) -> PackDigest:
+    """Return the SHA-256 of the canonical content of all files; comments and layout do not count.
+
+    Source: docs/spec/pack-format.md, PF-17.
+    """
+    listed = [{"file": name, "content": _plain(documents[name])} for name in sorted(documents)]
+    return PackDigest(sha256(canonical({"files": listed})))
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What pack.yaml says, with the sections that are typed later."""
+
+    section: Section
+    case: Section
+    case_type: str
+    paths: tuple[ReferencePath, ...]
+
+
+def _read_header(document: Any, defects: Defects) -> _Header:
+    section = Section(document, "pack.yaml", 1, "pack.yaml")
+    section.integer("schema", SCHEMA_VERSION, SCHEMA_VERSION)
+    case = section.section("case")
+    case_type = check_fact_type(case.string("type"), case, case.line_of("type"))
+    paths: tuple[ReferencePath, ...] = ()
+    if section.has("paths"):
+        paths = read_paths(section.section("paths"), case_type, defects)
+    return _Header(section, case, case_type, paths)
+
+
+def _root(documents: Mapping[str, Any], name: str) -> Section:
+    return Section(documents.get(name, LocatedDict(1)), name, 1, name)
+
+
+def _read_definitions(
+    sections: Mapping[DefinitionKey, Section], names: Names, defects: Defects
+) -> dict[DefinitionKey, Definition]:
+    result: dict[DefinitionKey, Definition] = {}
+    for key, section in sections.items():
+        with defects.collect(section.file, section.line):
+            result[key] = read_definition(key, section, names, defects)
+    circle = find_circle(result)
+    if circle is not None:
+        section = sections[circle]
+        defects.found.append(
+            section.fault(
+                Text(f"{circle[1]} rests on itself.", f"{circle[1]} 循环依赖自身。"),
+                Text("Take it out of its own value.", "请从其取值中移除自身。"),
+            )
+        )
+    return result
+
+
+def _read_rules(
+    sections: list[Section], names: Names, reads: Reads, cited: frozenset[str], defects: Defects
+) -> tuple[Rule, ...]:
+    result: dict[str, Rule] = {}
+    for section in sections:
+        with defects.collect(section.file, section.line):
+            rule = read_rule(section, names, reads, cited, defects)
+            if rule.id in result or rule.id == "case":
+                raise section.fault(
+                    Text(f"The rule id {rule.id} is taken.", f"规则标识 {rule.id} 已被占用。"),
+                    line=section.line_of("id"),
+                )
+            result[rule.id] = rule
+    return tuple(result.values())
+
+
+def _build(documents: Mapping[str, Any], defects: Defects) -> Pack:
+    """Return the pack of parsed documents; it may be used only if no defect was found."""
+    header = _read_header(documents["pack.yaml"], defects)
+    parameters = read_parameters(_root(documents, "parameters.yaml"), defects)
+    law = read_law(_root(documents, "law.yaml"), defects)
+    cited = law | {one.citation.fact: one.citation for one in parameters.values()}
+    rule_files = [_root(documents, name) for name in sorted(documents) if name.startswith("rules/")]
+    raw = collect_raw(rule_files, defects)
+    bare = Names(
+        aliases={},
+        matched=frozenset(),
+        parameters={name: one.kind for name, one in parameters.items()},
+        measures=frozenset(),
+        derived={},
+        reasons=frozenset(),
+        types=frozenset(path.fact_type for path in header.paths) | {header.case_type},
+    )
+    names, sections = declare(raw, bare, defects)
+    case, aliases = read_case(header.case, header.case_type, names, defects)
+    names = Names(
+        aliases,
+        frozenset(),
+        names.parameters,
+        names.measures,
+        names.derived,
+        names.reasons,
+        names.types,
+    )
+    definitions = _read_definitions(sections, names, defects)
+    rules = _read_rules(raw.rules, names, Reads(parameters, definitions), frozenset(cited), defects)
+    pack = _assemble(header, case, definitions, rules, documents)
+    return _with(pack, parameters=parameters, law=cited, tests=_tests(documents))
+
+
+def _with(pack: Pack, **changes: Any) -> Pack:
+    from dataclasses import replace
+
+    return replace(pack, **changes)
+
+
+def _assemble(
+    header: _Header,
+    case: CaseDefinition,
+    definitions: Mapping[DefinitionKey, Definition],
+    rules: tuple[Rule, ...],
+    documents: Mapping[str, Any],
+) -> Pack:
+    section = header.section
+    window = section.section("effective")
+    pack = Pack(
+        id=section.matching("id", IDENTIFIER),
+        version=section.matching("version", VERSION),
+        title=section.text("title"),
+        jurisdiction=section.string("jurisdiction"),
+        authority=section.text("authority"),
+        status=cast("PackStatus", section.one_of("status", ("draft", "released", "proposal"))),
+        effective_from=window.day("from"),
+        effective_to=window.day_or_none("to"),
+        stage=section.integer("stage", 0, 99),
+        case=case,
+        paths=header.paths,
+        parameters={},
+        law={},
+        derived={key: one for key, one in definitions.items() if key[0]},
+        measures={key[1]: one for key, one in definitions.items() if not key[0]},
+        rules=rules,
+        digest=digest_of(documents),
+    )
+    window.close()
+    section.close()
+    return pack
+
+
+def _tests(documents: Mapping[str, Any]) -> tuple[Mapping[str, object], ...]:
+    return tuple(
+        {"file": name, "content": documents[name]}
+        for name in sorted(documents)
+        if name.startswith("tests/")
+    )
+
+
+def _parse(folder: Path) -> dict[str, Any]:
+    return {name: parse_yaml(data, name) for name, data in read_files(folder).items()}
+
+
+def check_pack(folder: Path) -> tuple[Pack | None, list[RulePackError]]:
+    """Return the pack of a folder, None where it cannot be built, and every defect found.
+
+    Raises:
+        RulePackError: The folder cannot be read safely at all.
+    """
+    documents = _parse(folder)
+    defects = Defects()
+    pack: Pack | None = None
+    with defects.collect():
+        pack = _build(documents, defects)
+    if pack is not None:
+        # Checked here and not on the way, because it needs the whole pack.
+        from carnet.rules.compile import check_compiles
+
+        with defects.collect():
+            check_compiles(pack)
+    return pack, sorted(defects.found, key=lambda error: (error.path, error.line))
+
+
+def load_pack(folder: Path) -> Pack:
+    """Return the pack of a folder.
+
+    Raises:
+        RulePackError: It has a defect; the message names the first and counts the rest.
+    """
+    pack, found = check_pack(folder)
+    if not found:
+        assert pack is not None, "a pack that could not be built has a defect"
+        return pack
+    first = found[0]
+    more = len(found) - 1
+    if not more:
+        raise first
+    raise RulePackError(
+        first.code,
+        Text(
+            f"{first.message.en} ({more} more: carnet pack check {folder})",
+            f"{first.message.zh}（另有 {more} 处：carnet pack check {folder}）",
+        ),
+        first.hint,
+        path=first.path,
+        line=first.line,
+    )

@@ -1,0 +1,163 @@
+"""Which U parameters a decision rests on: what holds it back, or what officers confirmed for it.
+
+Source: docs/spec/pack-format.md, PF-7.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from carnet.core.text import Text
+from carnet.facts.fact import Fact
+from carnet.rules.ast import (
+    Aggregation,
+    Candidate,
+    Choice,
+    Condition,
+    Definition,
+    FieldRef,
+    Lines,
+    MeasureRef,
+    ParameterRef,
+    Rule,
+    Value,
+    conditions_of,
+    fields_of,
+    parts_of,
+    values_of,
+)
+from carnet.rules.case import Bindings, Case
+from carnet.rules.parameters import Unknown
+from carnet.rules.values import bindings_of, holder_of, holds, line_holds
+
+NOTHING: frozenset[str] = frozenset()
+
+
+def _rests_value(value: Value, bindings: Bindings, case: Case) -> frozenset[str]:
+    """Return the U parameters that a value rests on for some bound facts."""
+    pack = case.run.pack
+    result = NOTHING
+    for part in parts_of(value):
+        if isinstance(part, ParameterRef) and pack.parameters[part.id].status == "U":
+            result |= {part.id}
+        elif isinstance(part, MeasureRef):
+            result |= _rests_definition(pack.measures[part.name], None, case)
+        elif isinstance(part, FieldRef) and part.is_derived:
+            holder = holder_of(part, bindings, case)
+            if not isinstance(holder, Unknown):
+                name = part.name.removesuffix("_reason") if part.is_reason else part.name
+                result |= _rests_definition(pack.derived[part.owner, name], holder, case)
+    return result
+
+
+def _rests_condition(condition: Condition, bindings: Bindings, case: Case) -> frozenset[str]:
+    return NOTHING.union(*(_rests_value(v, bindings, case) for v in values_of(condition)))
+
+
+def rests_lines(lines: Lines, bindings: Bindings, case: Case) -> frozenset[str]:
+    """Return what lines rest on; nothing if a line is false that rests on nothing itself."""
+    result = NOTHING
+    for line in lines:
+        rests = NOTHING.union(*(_rests_condition(c, bindings, case) for c in line.conditions))
+        if not rests and line_holds(line, bindings, case) is False:
+            return NOTHING
+        result |= rests
+    return result
+
+
+def _rests_definition(definition: Definition, fact: Fact | None, case: Case) -> frozenset[str]:
+    bindings, body = bindings_of(fact, case), definition.body
+    if isinstance(body, Choice):
+        return NOTHING.union(*(_rests_candidate(one, bindings, case) for one in body.candidates))
+    if isinstance(body, Aggregation):
+        return _rests_aggregation(body, bindings, case)
+    return _rests_value(body, bindings, case)
+
+
+def _rests_candidate(candidate: Candidate, bindings: Bindings, case: Case) -> frozenset[str]:
+    result = rests_lines(candidate.when, bindings, case)
+    if holds(candidate.when, bindings, case) is not False:
+        result |= _rests_value(candidate.value, bindings, case)
+    return result
+
+
+def _rests_aggregation(body: Aggregation, bindings: Bindings, case: Case) -> frozenset[str]:
+    result = NOTHING
+    for fact in case.facts_of(body.fact_type):
+        inner = {**bindings, body.alias: fact}
+        result |= rests_lines(body.when, inner, case)
+        if body.of is not None and holds(body.when, inner, case) is not False:
+            result |= _rests_value(body.of, inner, case)
+    return result
+
+
+# --- rules ------------------------------------------------------------------------------------
+
+
+def _alias_values(lines: Lines, alias: str) -> Iterator[Value]:
+    for condition in conditions_of(lines):
+        for value in values_of(condition):
+            if any(field.alias == alias for field in fields_of(value)):
+                yield value
+
+
+def _rests_alias(
+    alias: str, fact_type: str, lines: Lines, values: list[Value], case: Case
+) -> frozenset[str]:
+    """Return what values of one alias rest on, over the facts that its own lines do not exclude."""
+    reach = {*case.named, alias}
+    own = tuple(line for line in lines if line.aliases <= reach)
+    result = NOTHING
+    for fact in case.facts_of(fact_type):
+        inner = {**case.named, alias: fact}
+        excluded = any(
+            line_holds(line, inner, case) is False and not rests_lines((line,), inner, case)
+            for line in own
+        )
+        if not excluded:
+            result = result.union(*(_rests_value(value, inner, case) for value in values))
+    return result
+
+
+def _rests_case(rule: Rule, lines: Lines, case: Case) -> frozenset[str]:
+    """Return what the values of a rule rest on that read no matched fact."""
+    matched = {alias for alias, _ in rule.aliases}
+    values: Iterable[Value] = chain(
+        (value for condition in conditions_of(lines) for value in values_of(condition)),
+        rule.message.values,
+        rule.remedy.values,
+    )
+    result = NOTHING
+    for value in values:
+        if not any(field.alias in matched for field in fields_of(value)):
+            result |= _rests_value(value, case.named, case)
+    return result
+
+
+def rests_rule(rule: Rule, case: Case) -> frozenset[str]:
+    """Return the U parameters that a rule in scope reads for a case."""
+    if not rule.unverified:
+        return NOTHING
+    if rule.unverified == rule.direct:
+        return rule.direct
+    templates = [*rule.message.values, *rule.remedy.values]
+    inner = tuple(line for block in rule.without for line in block.when)
+    result = rule.direct | _rests_case(rule, (*rule.when, *inner), case)
+    for alias, fact_type in rule.match:
+        values = list(_alias_values((*rule.when, *inner), alias))
+        values += [v for v in templates if any(f.alias == alias for f in fields_of(v))]
+        result |= _rests_alias(alias, fact_type, rule.when, values, case)
+    for block in rule.without:
+        values = list(_alias_values(block.when, block.alias))
+        result |= _rests_alias(block.alias, block.fact_type, block.when, values, case)
+    return result
+
+
+def rests_scope(rule: Rule, case: Case) -> frozenset[str]:
+    """Return the U parameters that the scope of a rule reads for a case."""
+    return rests_lines(tuple(one.line for one in rule.scope), case.named, case)
+
+
+def unconfirmed_causes(parameters: frozenset[str], case: Case) -> list[Text]:
+    """Return why a rule that rests on some parameters cannot decide yet."""
+    values = (case.run.parameters[name] for name in sorted(parameters - case.run.confirmed))
+    return [value.cause for value in values if isinstance(value, Unknown)]

@@ -1,0 +1,137 @@
+"""``carnet eval``: what a rule pack decides about facts."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from carnet.cli.language import t
+from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
+from carnet.core.errors import InputError
+from carnet.core.text import Text
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from carnet.rules.ast import Pack
+
+HELP = t(
+    "Decide cases by a rule pack: which conform, which do not, and why.\n\n"
+    "Exit code: 0 all conform, 1 some do not, 3 none is nonconforming but some undetermined.\n\n"
+    "Example: carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
+    "按规则包判定案例：哪些合规、哪些不合规以及原因。\n\n"
+    "退出码：0 全部合规；1 存在不合规；3 无不合规但有无法判定。\n\n"
+    "示例：carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
+)
+Explain = Literal["none", "fails", "full"]
+
+
+def parse_as_of(text: str | None) -> "date":
+    """Return the date of ``--as-of``, today in UTC where it is left out.
+
+    Raises:
+        InputError: It is no date.
+    """
+    from datetime import date
+
+    from carnet.core.clock import SystemClock
+
+    if text is None:
+        return SystemClock().now().date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            "CRN-R-023",
+            Text(f"--as-of is {text!r:.80}, not a date.", f"--as-of 的值 {text!r:.80} 不是日期。"),
+            Text("Write it as YYYY-MM-DD.", "请按 YYYY-MM-DD 书写。"),
+        ) from None
+
+
+def _confirmed(workspace: Path | None, pack: "Pack") -> frozenset[str]:
+    """Return the parameters of a pack that officers confirmed in a workspace; none outside one."""
+    if workspace is None:
+        return frozenset()
+    from carnet.services.approvals import confirmed_parameters
+    from carnet.services.workspace import Workspace
+
+    return confirmed_parameters(Workspace.open(workspace), pack.id)
+
+
+def evaluate(
+    pack: Annotated[
+        str,
+        typer.Argument(
+            metavar="PACK",
+            help=t("A pack's folder, its id, or ID@VERSION.", "规则包文件夹、标识，或 标识@版本。"),
+        ),
+    ],
+    *,
+    facts: Annotated[
+        Path,
+        typer.Option(
+            "--facts",
+            metavar="FILE|-",
+            help=t(
+                "Facts as JSON or NDJSON; - reads stdin.",
+                "JSON 或 NDJSON 格式的事实；- 表示标准输入。",
+            ),
+        ),
+    ],
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="reference|live",
+            help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
+        ),
+    ] = "live",
+    explain: Annotated[
+        Explain,
+        typer.Option(
+            "--explain",
+            help=t(
+                "Add which lines decided: for what failed, or for every rule.",
+                "附加决定性条件：仅未通过的规则，或全部规则。",
+            ),
+        ),
+    ] = "none",
+    output: FormatOption = "table",
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Decide cases by a rule pack."""
+    del lang
+    from carnet.facts.intake import read_facts_json
+    from carnet.rules import engine as engines
+    from carnet.rules.pack import load_pack
+    from carnet.rules.shelf import find_pack
+
+    engines.check_engine(engine)
+    day = parse_as_of(as_of)
+    loaded = load_pack(find_pack(pack))
+    confirmed = _confirmed(workspace, loaded)
+    given = read_facts_json(facts)
+    result = engines.evaluate(loaded, given, day, engine, confirmed)
+    document = result.to_json()
+    if explain != "none":
+        from carnet.rules.explain import explain_cases
+
+        document["explanations"] = explain_cases(
+            loaded, given, day, confirmed, only_failed=explain == "fails"
+        )
+    if output == "json":
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        from carnet.cli.decisions import print_evaluation
+
+        print_evaluation(document)
+    sys.exit(result.exit_code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(name="eval", help=HELP)(evaluate)
