@@ -1,3 +1,8 @@
 """Fixtures that several test folders share, one module for each part."""
 
-pytest_plugins = ["tests.fixtures_chain", "tests.fixtures_store"]
+pytest_plugins = [
+    "tests.fixtures_chain",
+    "tests.fixtures_ledger",
+    "tests.fixtures_contracts",
+    "tests.fixtures_store",
+]

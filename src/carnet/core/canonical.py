@@ -118,6 +118,10 @@ def parse_strict(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
             f"{len(data)} bytes, at most {size_max}", f"{len(data)} 字节，上限 {size_max}"
         )
     try:
+        # orjson bounds the depth of nesting by itself. The standard library relies on the
+        # interpreter's recursion limit, which other packages raise until deep input kills the
+        # process instead of raising an error.
+        orjson.loads(data)
         value = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_pairs,

@@ -1,0 +1,160 @@
+"""A small real log with a bundle, its policy and a reader of the chain, made once."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from carnet.core.clock import FixedClock
+from carnet.core.digests import sha256
+from carnet.core.subjects import listing_hash
+from carnet.ledger.append import Log
+from carnet.ledger.bundle import AnchorCoordinates, Bundle, Consistency, LoggedRecord
+from carnet.ledger.checkpoint import Checkpoint, cosign, origin_hash
+from carnet.ledger.did import did_of_key
+from carnet.ledger.entry import KEY_EVENT, KINDS
+from carnet.ledger.keys import Key, key_event_record
+from carnet.ledger.note import COSIGNATURE_V1, NoteSignature, VerifierKey
+from carnet.ledger.policy import STEPS_ALWAYS, Policy, TrustedAnchor, TrustedIssuer
+from carnet.ledger.record import (
+    ATTESTATION_TYPE,
+    LISTING_URN,
+    Issuer,
+    Record,
+    Validity,
+    new_salt,
+    sign_record,
+    urn_of_digest,
+)
+from carnet.ledger.signer import Ed25519Signer
+from carnet.store.engine import open_engine
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+DAY = date(2026, 11, 23)
+ORIGIN = "carnet.example/log"
+CONTRACT = "0x" + "5a" * 20
+CHAIN_ID = 31337
+ISSUER_KEY = Key("issuer", Ed25519Signer(b"\x01" * 32))
+LOG_SIGNER = Ed25519Signer(b"\x02" * 32)
+WITNESS_SIGNER = Ed25519Signer(b"\x03" * 32)
+STRANGER = Ed25519Signer(b"\x04" * 32)
+WITNESS_NAME = "witness.example/w1"
+WITNESS = VerifierKey(WITNESS_NAME, COSIGNATURE_V1, WITNESS_SIGNER.public_key)
+
+
+def attestation(number: int, *, issuer: Issuer = ISSUER_KEY.issuer) -> Record:
+    """Return a signed attestation of a made-up listing."""
+    listing, seller = f"LST-{number:03}", "SELLER-1"
+    subject = listing_hash(listing, seller)
+    return sign_record(
+        ATTESTATION_TYPE,
+        {
+            "id": LISTING_URN + subject.hex(),
+            "listing": listing,
+            "seller": seller,
+            "pack": {"id": "eu-ce", "version": "2026.1", "digest": "ab" * 32},
+            "asOf": DAY.isoformat(),
+            "conformity": "conforming" if number % 3 else "nonconforming",
+            "officerConfirmed": ["expiry_warning_days"],
+            "findings": [{"rule": "eu-ce-007", "severity": "minor"}],
+            "measures": {"days_to_expiry": 41},
+            "outputs": {},
+            "decisionDigest": f"{number:064x}",
+            "salt": new_salt(),
+        },
+        record_id=urn_of_digest(sha256(b"%d" % number)),
+        issuer=issuer,
+        validity=Validity(
+            datetime(2026, 11, 23, tzinfo=UTC), datetime(2027, 2, 21, 23, 59, 59, tzinfo=UTC)
+        ),
+        created=NOW,
+    )
+
+
+def witness_signature(checkpoint: Checkpoint) -> NoteSignature:
+    """Return the witness's cosignature."""
+    return cosign(checkpoint, WITNESS_NAME, WITNESS_SIGNER, NOW)
+
+
+def open_test_log(engine: Engine, folder: Path, clock: FixedClock, *, witness: bool = True) -> Log:
+    """Return the log of a database with the fixed keys."""
+    return Log(
+        engine,
+        signer=LOG_SIGNER,
+        origin=ORIGIN,
+        clock=clock,
+        published=folder / "log" / "checkpoint",
+        cosigners=[witness_signature] if witness else [],
+    )
+
+
+@dataclass(frozen=True)
+class LedgerWorld:
+    """A bundle, the policy that trusts it, and what the chain holds."""
+
+    bundle: Bundle
+    policy: Policy
+    root: bytes
+
+    @property
+    def data(self) -> bytes:
+        return self.bundle.to_bytes()
+
+    def read_anchor(self, found: AnchorCoordinates) -> bytes | None:
+        is_ours = found == self.bundle.anchor
+        return self.root if is_ours else None
+
+
+def _make_world(engine: Engine, folder: Path) -> LedgerWorld:
+    clock = FixedClock(NOW)
+    log = open_test_log(engine, folder, clock)
+    event = key_event_record(ISSUER_KEY, "issuer", ISSUER_KEY.issuer, clock)
+    log.append([event, *(attestation(number) for number in range(1, 6))])
+    record = attestation(7)
+    index = log.append([record])[0]
+    tree = log.checkpoint()
+    clock.advance(timedelta(hours=1))
+    log.append([attestation(number) for number in range(8, 12)])
+    head = log.checkpoint()
+    size = tree.checkpoint.size
+
+    def logged(item: Record, place: int) -> LoggedRecord:
+        return LoggedRecord(item, item.entry, place, tuple(log.inclusion_proof(place, size)))
+
+    bundle = Bundle(
+        logged=logged(record, index),
+        checkpoint=tree.text,
+        cosigners=(WITNESS.to_text(),),
+        key_events=(logged(event, 0),),
+        consistency=Consistency(
+            head.text, tuple(log.consistency_proof(size, head.checkpoint.size))
+        ),
+        anchor=AnchorCoordinates(CHAIN_ID, CONTRACT, origin_hash(ORIGIN), size),
+    )
+    policy = Policy(
+        required=frozenset({*STEPS_ALWAYS, "witnesses", "validity", "anchor"}),
+        issuers=(
+            TrustedIssuer(did_of_key(ISSUER_KEY.signer.public_key), frozenset(KINDS) - {KEY_EVENT}),
+        ),
+        logs=(log.verifier_key,),
+        anchors=(TrustedAnchor(CHAIN_ID, CONTRACT),),
+        witnesses=(WITNESS,),
+        quorum=1,
+    )
+    return LedgerWorld(bundle, policy, tree.checkpoint.root)
+
+
+@pytest.fixture(scope="session")
+def ledger_world(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LedgerWorld]:
+    """A bundle from a real log on SQLite, made once."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copy(sqlite_template, folder / "carnet.db")
+    engine = open_engine(f"sqlite:///{folder / 'carnet.db'}")
+    yield _make_world(engine, folder)
+    engine.dispose()

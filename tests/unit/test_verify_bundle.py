@@ -1,0 +1,365 @@
+"""Verification of a bundle: every step, its three verdicts, and every byte changed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from carnet.core.canonical import canonical
+from carnet.core.errors import ChainUnavailableError
+from carnet.core.text import Text
+from carnet.ledger.bundle import AnchorCoordinates, bundle_of_json, parse_bundle
+from carnet.ledger.checkpoint import cosign, parse_checkpoint, sign_checkpoint, with_signatures
+from carnet.ledger.note import COSIGNATURE_V1, VerifierKey
+from carnet.ledger.policy import STEPS, Policy, TrustedAnchor, parse_policy
+from carnet.ledger.verify import Verification, verify_bundle
+from tests.fixtures_ledger import (
+    DAY,
+    ISSUER_KEY,
+    LOG_SIGNER,
+    NOW,
+    STRANGER,
+    WITNESS_NAME,
+    WITNESS_SIGNER,
+    LedgerWorld,
+    attestation,
+)
+
+OPEN_STEPS = {"status", "supersession"}
+"""Steps that nothing decides before there are status lists."""
+
+Json = dict[str, Any]
+
+
+def check(ledger_world: LedgerWorld, data: bytes, **changes: Any) -> Verification:
+    policy = replace(ledger_world.policy, **changes)
+    return verify_bundle(data, policy, today=DAY, read_anchor=ledger_world.read_anchor)
+
+
+def altered(ledger_world: LedgerWorld, change: Callable[[Json], None]) -> bytes:
+    value = json.loads(ledger_world.data)
+    change(value)
+    return canonical(value)
+
+
+def failing(found: Verification) -> list[str]:
+    return [step.name for step in found.steps if step.verdict == "not_valid"]
+
+
+def test_verify_bundle__valid(ledger_world: LedgerWorld) -> None:
+    found = check(ledger_world, ledger_world.data)
+    assert found.verdict == "valid", [(step.name, str(step.cause)) for step in found.steps]
+    assert [step.name for step in found.steps] == list(STEPS)
+    assert {step.name for step in found.steps if step.verdict != "valid"} == OPEN_STEPS
+    assert all(step.cause.en and step.cause.zh for step in found.steps)
+
+
+def test_bundle__to_bytes_then_back(ledger_world: LedgerWorld) -> None:
+    assert bundle_of_json(parse_bundle(ledger_world.data)) == ledger_world.bundle
+    assert len(ledger_world.data) < 12_000
+
+
+def test_verify_bundle__every_byte_changed_is_never_valid(ledger_world: LedgerWorld) -> None:
+    data = ledger_world.data
+    for position, byte in enumerate(data):
+        for other in {byte ^ 0x01, byte ^ 0x20, byte ^ 0x80, 0x20, 0x30} - {byte}:
+            changed = data[:position] + bytes([other]) + data[position + 1 :]
+            found = check(ledger_world, changed)
+            assert found.verdict == "not_valid", (
+                position,
+                byte,
+                other,
+                data[position - 40 : position + 9],
+            )
+            assert failing(found)
+
+
+def test_verify_bundle__a_byte_lost_or_added_is_never_valid(ledger_world: LedgerWorld) -> None:
+    data = ledger_world.data
+    for position in range(0, len(data), 7):
+        assert check(ledger_world, data[:position] + data[position + 1 :]).verdict == "not_valid"
+        assert check(ledger_world, data[:position] + b" " + data[position:]).verdict == "not_valid"
+    assert check(ledger_world, data + b"\n").verdict == "not_valid"
+
+
+def _flip(text: str, position: int = 20) -> str:
+    other = "a" if text[position] != "a" else "b"
+    return text[:position] + other + text[position + 1 :]
+
+
+def _proof_value(value: Json) -> None:
+    value["record"]["proof"]["proofValue"] = _flip(value["record"]["proof"]["proofValue"])
+
+
+def _measure(value: Json) -> None:
+    value["record"]["credentialSubject"]["measures"]["days_to_expiry"] = 42
+
+
+def _listing(value: Json) -> None:
+    value["record"]["credentialSubject"]["listing"] = "LST-999"
+
+
+def _issuer(value: Json) -> None:
+    value["record"]["issuer"] = "did:web:elsewhere.example"
+
+
+def _index(value: Json) -> None:
+    value["index"] -= 1
+
+
+def _inclusion(value: Json) -> None:
+    value["inclusion"][0] = _flip(value["inclusion"][0])
+
+
+def _root(value: Json) -> None:
+    lines = value["checkpoint"].split("\n")
+    lines[2] = _flip(lines[2], 5)
+    value["checkpoint"] = "\n".join(lines)
+
+
+def _log_signature(value: Json) -> None:
+    lines = value["checkpoint"].split("\n")
+    lines[4] = _flip(lines[4], 45)
+    value["checkpoint"] = "\n".join(lines)
+
+
+def _cosignature(value: Json) -> None:
+    lines = value["checkpoint"].split("\n")
+    lines[5] = _flip(lines[5], 60)
+    value["checkpoint"] = "\n".join(lines)
+
+
+def _newer(value: Json) -> None:
+    value["consistency"]["proof"][0] = _flip(value["consistency"]["proof"][0])
+
+
+def _disclosure(value: Json) -> None:
+    value["disclosures"] = ["WyJzYWx0c2FsdHNhbHRzYWx0c2EiLCJtZWFzdXJlcyIse31d"]
+
+
+def _event(value: Json) -> None:
+    value["keyEvents"][0]["record"]["credentialSubject"]["role"] = "log"
+
+
+def _no_event(value: Json) -> None:
+    value["keyEvents"] = []
+
+
+def _entry(value: Json) -> None:
+    value["entry"]["validUntil"] += 1
+
+
+def _chain(value: Json) -> None:
+    value["anchor"]["chainId"] = 1
+
+
+def _contract(value: Json) -> None:
+    value["anchor"]["contract"] = "0x" + "6a" * 20
+
+
+def _origin_hash(value: Json) -> None:
+    value["anchor"]["originHash"] = "00" * 32
+
+
+def _anchor_size(value: Json) -> None:
+    value["anchor"]["size"] += 1
+
+
+def _unknown(value: Json) -> None:
+    value["record"]["credentialSubject"]["note"] = "x"
+
+
+@pytest.mark.parametrize(
+    ("change", "steps"),
+    [
+        (_proof_value, {"signature", "inclusion"}),
+        (_measure, {"signature", "inclusion"}),
+        (_listing, {"signature", "disclosures", "inclusion"}),
+        (_issuer, {"issuer", "key", "signature", "inclusion"}),
+        (_index, {"inclusion"}),
+        (_inclusion, {"inclusion"}),
+        (_root, {"key", "inclusion", "checkpoint", "witnesses", "consistency", "anchor"}),
+        (_log_signature, {"checkpoint"}),
+        (_cosignature, {"witnesses"}),
+        (_newer, {"consistency"}),
+        (_disclosure, {"disclosures"}),
+        (_event, {"key"}),
+        (_entry, {"inclusion"}),
+        (_chain, {"anchor"}),
+        (_contract, {"anchor"}),
+        (_origin_hash, {"anchor"}),
+        (_anchor_size, {"anchor"}),
+        (_unknown, {"schema"}),
+    ],
+)
+def test_verify_bundle__tampering_fails_at_its_step(
+    ledger_world: LedgerWorld, change: Callable[[Json], None], steps: set[str]
+) -> None:
+    found = check(ledger_world, altered(ledger_world, change))
+    assert found.verdict == "not_valid"
+    assert set(failing(found)) == steps
+
+
+def test_verify_bundle__another_spelling_fails_at_canonical_alone(
+    ledger_world: LedgerWorld,
+) -> None:
+    spaced = json.dumps(json.loads(ledger_world.data), sort_keys=True, ensure_ascii=False).encode()
+    assert failing(check(ledger_world, spaced)) == ["canonical"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"v":1,"v":1}',
+        b'{"v":1e999}',
+        b'{"v":' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 5_000,
+    ],
+)
+def test_verify_bundle__no_bundle_at_all(ledger_world: LedgerWorld, data: bytes) -> None:
+    found = check(ledger_world, data)
+    assert not found.is_bundle
+    assert failing(found) == ["parse"]
+    assert all(step.verdict == "not_checked" for step in found.steps[1:])
+
+
+def test_verify_bundle__offline_is_not_checked(ledger_world: LedgerWorld) -> None:
+    found = verify_bundle(ledger_world.data, ledger_world.policy, today=DAY)
+    assert found.verdict == "not_checked"
+    assert found.step("anchor").verdict == "not_checked"
+    relaxed = replace(ledger_world.policy, required=ledger_world.policy.required - {"anchor"})
+    assert verify_bundle(ledger_world.data, relaxed, today=DAY).verdict == "valid"
+
+
+def test_verify_bundle__dead_node_is_not_checked(ledger_world: LedgerWorld) -> None:
+    def dead(_: AnchorCoordinates) -> bytes | None:
+        raise ChainUnavailableError("CRN-H-002", Text("No answer.", "无应答。"))
+
+    found = verify_bundle(ledger_world.data, ledger_world.policy, today=DAY, read_anchor=dead)
+    assert found.verdict == "not_checked"
+    assert found.step("anchor").cause.en == "No answer"
+
+
+@pytest.mark.parametrize("held", [None, bytes(32), b"\x01" * 32])
+def test_verify_bundle__another_root_on_the_chain(
+    ledger_world: LedgerWorld, held: bytes | None
+) -> None:
+    found = verify_bundle(
+        ledger_world.data, ledger_world.policy, today=DAY, read_anchor=lambda _: held
+    )
+    assert failing(found) == ["anchor"]
+
+
+def test_verify_bundle__anchor_left_out_is_not_checked(ledger_world: LedgerWorld) -> None:
+    data = replace(ledger_world.bundle, anchor=None).to_bytes()
+    assert check(ledger_world, data).verdict == "not_checked"
+
+
+def test_verify_bundle__no_key_event_is_not_checked(ledger_world: LedgerWorld) -> None:
+    assert check(ledger_world, altered(ledger_world, _no_event)).verdict == "not_checked"
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ({"issuers": ()}, "issuer"),
+        ({"logs": ()}, "checkpoint"),
+        ({"anchors": ()}, "anchor"),
+        ({"anchors": (TrustedAnchor(1, "0x" + "5a" * 20),)}, "anchor"),
+        ({"as_of": date(2026, 11, 22)}, "validity"),
+        ({"as_of": date(2027, 2, 22)}, "validity"),
+    ],
+)
+def test_verify_bundle__policy_trusts_something_else(
+    ledger_world: LedgerWorld, changes: dict[str, Any], step: str
+) -> None:
+    assert step in failing(check(ledger_world, ledger_world.data, **changes))
+
+
+def test_verify_bundle__first_and_last_day_are_valid(ledger_world: LedgerWorld) -> None:
+    for day in (date(2026, 11, 23), date(2027, 2, 21)):
+        assert check(ledger_world, ledger_world.data, as_of=day).verdict == "valid"
+
+
+def test_verify_bundle__issuer_of_another_kind(ledger_world: LedgerWorld) -> None:
+    issuer = replace(ledger_world.policy.issuers[0], kinds=frozenset({"key-event"}))
+    assert failing(check(ledger_world, ledger_world.data, issuers=(issuer,))) == ["issuer"]
+
+
+def test_verify_bundle__log_key_of_a_stranger(ledger_world: LedgerWorld) -> None:
+    key = VerifierKey("carnet.example/log", 1, STRANGER.public_key)
+    assert "checkpoint" in failing(check(ledger_world, ledger_world.data, logs=(key,)))
+
+
+def test_verify_bundle__quorum_not_reached(ledger_world: LedgerWorld) -> None:
+    other = VerifierKey("witness.example/w2", COSIGNATURE_V1, STRANGER.public_key)
+    found = check(
+        ledger_world, ledger_world.data, witnesses=(*ledger_world.policy.witnesses, other), quorum=2
+    )
+    assert failing(found) == ["witnesses"]
+
+
+def test_verify_bundle__unknown_witness_counts_for_nothing(ledger_world: LedgerWorld) -> None:
+    found = check(ledger_world, ledger_world.data, witnesses=(), quorum=0)
+    assert found.step("witnesses").verdict == "not_checked"
+    assert found.verdict == "not_checked"
+
+
+def test_verify_bundle__signature_of_nobody_known(ledger_world: LedgerWorld) -> None:
+    tree = parse_checkpoint(ledger_world.bundle.checkpoint)
+    extra = cosign(tree.checkpoint, "witness.example/x", STRANGER, NOW)
+    data = replace(ledger_world.bundle, checkpoint=with_signatures(tree, (extra,)).text).to_bytes()
+    assert failing(check(ledger_world, data)) == ["witnesses"]
+
+
+def test_verify_bundle__a_stranger_signs_the_same_statement(ledger_world: LedgerWorld) -> None:
+    forged = attestation(7, issuer=replace(ISSUER_KEY, signer=STRANGER).issuer)
+    logged = replace(ledger_world.bundle.logged, record=forged, entry=forged.entry)
+    found = check(ledger_world, replace(ledger_world.bundle, logged=logged).to_bytes())
+    assert set(failing(found)) == {"issuer", "key", "inclusion"}
+
+
+def test_verify_bundle__a_fork_is_caught_by_witness_and_anchor(ledger_world: LedgerWorld) -> None:
+    """The log itself signs another root of the same size: only others can notice."""
+    tree = parse_checkpoint(ledger_world.bundle.checkpoint).checkpoint
+    forged = attestation(7)
+    from carnet.ledger.merkle import root_from_inclusion
+
+    place = ledger_world.bundle.logged
+    root = root_from_inclusion(forged.entry.leaf_hash, place.index, tree.size, place.inclusion)
+    note = sign_checkpoint(replace(tree, root=root), LOG_SIGNER)
+    fork = replace(
+        ledger_world.bundle,
+        logged=replace(place, record=forged, entry=forged.entry),
+        checkpoint=note.text,
+        cosigners=(),
+        consistency=None,
+    )
+    found = check(ledger_world, fork.to_bytes())
+    assert {"witnesses", "anchor"} <= set(failing(found))
+    assert found.step("inclusion").verdict == "valid"
+    assert found.step("checkpoint").verdict == "valid"
+
+
+def test_verify_bundle__a_cosignature_of_another_name(ledger_world: LedgerWorld) -> None:
+    tree = parse_checkpoint(ledger_world.bundle.checkpoint)
+    alone = sign_checkpoint(tree.checkpoint, LOG_SIGNER)
+    other = cosign(tree.checkpoint, WITNESS_NAME + "x", WITNESS_SIGNER, NOW)
+    data = replace(
+        ledger_world.bundle, checkpoint=with_signatures(alone, (other,)).text, consistency=None
+    )
+    assert failing(check(ledger_world, data.to_bytes())) == ["witnesses"]
+
+
+def test_policy__to_toml_then_back(ledger_world: LedgerWorld) -> None:
+    policy: Policy = replace(ledger_world.policy, as_of=DAY)
+    assert parse_policy(policy.to_toml().encode()) == policy
