@@ -48,7 +48,9 @@ let at = 0;
 while (at < out.length) at += fs.writeSync(1, out, at);
 """
 
-_IMPORT = re.compile(r'^import\s[^;"]*"([^"]+)"\s*;|^import\s*\{[^}]*\}\s*from\s*"([^"]+)"\s*;', re.M)
+_IMPORT = re.compile(
+    r'^import\s[^;"]*"([^"]+)"\s*;|^import\s*\{[^}]*\}\s*from\s*"([^"]+)"\s*;', re.MULTILINE
+)
 
 
 class BuildError(Exception):
@@ -60,7 +62,7 @@ class Unit:
     """Sources that are compiled together.
 
     Args:
-        sources: Folder of the sources; they are named by its last part, such as ``src/Lockbox.sol``.
+        sources: Folder of the sources; names begin with its last part: ``src/Lockbox.sol``.
         output: Folder of the committed results.
         contracts: Names of the contracts to write, each from the file of its name.
     """
@@ -126,7 +128,9 @@ def gather(unit: Unit) -> dict[str, str]:
             continue
         path = locate(name, unit)
         if not path.is_file():
-            message = f"{name} is missing: run python3 dev.py contracts, which installs what is needed"
+            message = (
+                f"{name} is missing: run python3 dev.py contracts, which installs what is needed"
+            )
             raise BuildError(message)
         sources[name] = path.read_text(encoding="utf-8")
         pending.extend(imports_of(name, sources[name]))
@@ -161,9 +165,20 @@ def run_compiler(request: str) -> str:
     Raises:
         BuildError: It reported an error, or a warning: there are none in what is committed.
     """
-    command = [find_node(), f"--stack-size={STACK_SIZE_KB}", "-e", SCRIPT, str(NODE_MODULES / "solc")]
+    command = [
+        find_node(),
+        f"--stack-size={STACK_SIZE_KB}",
+        "-e",
+        SCRIPT,
+        str(NODE_MODULES / "solc"),
+    ]
     done = subprocess.run(  # noqa: S603 - our own script and the pinned compiler
-        command, input=request, capture_output=True, text=True, check=False, timeout=COMPILE_SECONDS_MAX
+        command,
+        input=request,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMPILE_SECONDS_MAX,
     )
     if done.returncode != 0:
         message = f"the compiler stopped with {done.returncode}: {done.stderr[-2000:]}"
@@ -222,7 +237,9 @@ def differences(expected: Mapping[Path, str], folders: Sequence[Path]) -> list[s
         elif path.read_text(encoding="utf-8") != text:
             found.append(f"{path.relative_to(ROOT)} differs from its source")
     present = {path for folder in folders for path in folder.glob("*.json")}
-    found.extend(f"{path.relative_to(ROOT)} has no source" for path in sorted(present - set(expected)))
+    found.extend(
+        f"{path.relative_to(ROOT)} has no source" for path in sorted(present - set(expected))
+    )
     return found
 
 
@@ -242,14 +259,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         expected = {path: text for unit in units for path, text in build(unit).items()}
     except BuildError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2
     if not options.check:
         write(expected)
-        print(f"{len(expected)} contracts written")
+        sys.stdout.write(f"{len(expected)} contracts written\n")
         return 0
     found = differences(expected, [unit.output for unit in units])
-    print("\n".join(found) or f"{len(expected)} contracts agree with their sources")
+    text = "\n".join(found) or f"{len(expected)} contracts agree with their sources"
+    sys.stdout.write(f"{text}\n")
     return 1 if found else 0
 
 

@@ -182,7 +182,6 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         r.state = State.Funded;
         r.fundedDay = today;
         r.lender = msg.sender;
-        r.principal = advance;
         emit Funded(id, msg.sender, advance, today);
 
         if (address(QUALITY_DEPOSIT) != address(0)) QUALITY_DEPOSIT.pledge(id, r.seller, r.face);
@@ -474,7 +473,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     function _sweep(bytes32 id, Receivable storage r, address box, uint256 balance) private {
         Legs memory legs;
         uint256 applied = 0;
-        if (_isOpen(r.state) && (_expected(r) != 0 || r.principal != 0)) {
+        if (_isOpen(r.state)) {
             (applied, legs) = _apply(id, r, box, balance, false, false);
         }
         uint256 passedOn = balance - applied;
@@ -508,13 +507,16 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         legs = Waterfall.split(paid, due);
 
         r.received += paid.toUint96();
-        r.principal -= uint96(legs.principal);
-        r.numerator = numerator.toUint128();
-        r.lastDay = uint32(Accrual.accrualDay(r.fundedDay, today));
         emit Settled(
             id, payer, paid, legs.fee, legs.interest, legs.principal, legs.residual, today, isEarly
         );
-        if (paid >= debt && (isSeller || _expected(r) == 0)) _close(id, r, today);
+        if (paid >= debt && (isSeller || _expected(r) == 0)) {
+            _close(id, r, today);
+        } else {
+            r.numerator = numerator.toUint128();
+            r.principalPaid += uint96(legs.principal);
+            r.lastDay = uint32(Accrual.accrualDay(r.fundedDay, today));
+        }
     }
 
     function _close(bytes32 id, Receivable storage r, uint32 today) private {
@@ -576,7 +578,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     /// @dev Before a new freeze takes the place of an ended one, count what the ended one excused.
     function _countFreeze(Receivable storage r, uint32 today) private {
         if (r.frozenUntilDay <= r.frozenFromDay) return;
-        if (r.principal != 0) {
+        if (_isOpen(r.state)) {
             r.numerator = _numeratorOn(r, today).toUint128();
             r.lastDay = uint32(Accrual.accrualDay(r.fundedDay, today));
         }
@@ -614,17 +616,18 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     function _due(Receivable storage r, uint256 numerator) private view returns (Legs memory due) {
         uint256 fee = Accrual.shareDown(r.face, r.feeBps);
         uint256 interest = Accrual.interestUp(numerator, r.basis);
-        Legs memory paid = Waterfall.paidOf(r.received, fee, interest, _advance(r) - r.principal);
+        Legs memory paid = Waterfall.paidOf(r.received, fee, interest, r.principalPaid);
         due.fee = fee - paid.fee;
         due.interest = interest - paid.interest;
-        due.principal = r.principal;
+        due.principal = _advance(r) - r.principalPaid;
     }
 
     function _numeratorOn(Receivable storage r, uint256 day) private view returns (uint256) {
         Accrual.Terms memory terms =
             Accrual.Terms(r.bps, r.lateBps, r.dueDay, r.frozenFromDay, r.frozenUntilDay);
         uint256 fromDay = r.lastDay == 0 ? r.fundedDay : r.lastDay;
-        return r.numerator + Accrual.numerator(r.principal, terms, fromDay, Accrual.accrualDay(r.fundedDay, day));
+        uint256 toDay = Accrual.accrualDay(r.fundedDay, day);
+        return r.numerator + Accrual.numerator(_advance(r) - r.principalPaid, terms, fromDay, toDay);
     }
 
     // Conditions.

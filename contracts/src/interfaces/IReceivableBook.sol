@@ -37,12 +37,13 @@ struct Receivable {
     uint32 confirmedDay;
     uint32 dueDay;
     uint32 fundedDay;
-    // Word 3: principal is what is outstanding.
+    // Word 3: received is the sum of all payments.
     address lender;
-    uint96 principal;
-    // Word 4, written by payments: interest is counted up to lastDay, 0 standing for fundedDay.
     uint96 received;
+    // Word 4, written only by payments that leave the receivable open, so that it tells nothing once it is closed:
+    // interest is counted up to lastDay, 0 standing for fundedDay.
     uint128 numerator;
+    uint96 principalPaid;
     uint32 lastDay;
     // Word 5, written by freezes and dilutions: findingAt in seconds.
     uint32 frozenFromDay;

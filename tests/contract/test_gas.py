@@ -1,0 +1,152 @@
+"""Gas is deterministic: what the busiest calls take against the ceilings of docs/contracts.md.
+
+The state is made in the test's own EVM, copied word by word into a node, and the one transaction
+that is measured runs there, in a block of its own, as it would on a chain.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from carnet.chain.rpc import RpcClient
+from tests.fixtures_contracts import ORIGIN_HASH, Contract, World, artifact, signer, struct
+
+CODE_SIZE_MAX = 24_576  # EIP-170
+CEILINGS = {
+    "register": 150_000,
+    "fund": 100_000,
+    "settle in full": 110_000,
+    "settle in part": 120_000,
+    "freeze": 67_000,
+    "sweep, new lockbox": 190_000,
+    "performUpkeep, one sweep": 195_000,
+    "anchor, first of an origin": 91_000,
+    "anchor, later": 60_000,
+}
+
+Measure = Callable[..., int]
+
+
+def wait_for_receipt(rpc: RpcClient, transaction_hash: str) -> dict[str, str]:
+    """Return the receipt; the node answers a moment before it has mined the block."""
+    for _ in range(200):
+        receipt: dict[str, str] | None = rpc.call("eth_getTransactionReceipt", transaction_hash)
+        if receipt is not None:
+            return receipt
+        time.sleep(0.01)
+    raise AssertionError(transaction_hash)
+
+
+@pytest.fixture
+def measure(rpc: RpcClient, capsys: pytest.CaptureFixture[str]) -> Measure:
+    """Return a function that measures one transaction, prints it and compares it."""
+
+    def copy_state(contract: Contract) -> None:
+        chain = contract.chain
+        calls: list[tuple[str, list[object]]] = []
+        for address, slots in chain.storage().items():
+            if code := chain.evm.get_code(address):
+                calls.append(("anvil_setCode", [address, "0x" + bytes(code).hex()]))
+            calls += [
+                ("anvil_setStorageAt", [address, f"0x{slot:064x}", f"0x{value:064x}"])
+                for slot, value in slots.items()
+            ]
+        for start in range(0, len(calls), 100):
+            rpc.batch(calls[start : start + 100])
+
+    def run(name: str, contract: Contract, sender: str, function: str, *values: object) -> None:
+        copy_state(contract)
+        address = signer(sender).address
+        rpc.call("anvil_setBalance", address, hex(10**20))
+        rpc.call("anvil_impersonateAccount", address)
+        rpc.call("evm_setNextBlockTimestamp", contract.chain.now)
+        data = "0x" + contract.data(function, *values).hex()
+        # An explicit limit: what is measured must not depend on an estimate.
+        transaction = {"from": address, "to": contract.address, "data": data, "gas": hex(2_000_000)}
+        receipt = wait_for_receipt(rpc, rpc.call("eth_sendTransaction", transaction))
+        assert receipt["status"] == "0x1"
+        gas = int(receipt["gasUsed"], 16)
+        with capsys.disabled():
+            print(f"\n  gas {name}: {gas:,} (ceiling {CEILINGS[name]:,})", end="")
+        assert gas <= CEILINGS[name], gas
+
+    return run
+
+
+def give_dust(world: World, *names: str) -> None:
+    """Make recipients warm: a first balance is a new word of storage."""
+    for name in names:
+        world.asset.send(signer("admin"), "mint", signer(name).address, 1)
+
+
+def test_gas__register(world: World, measure: Measure) -> None:
+    # One use of a word of nonces in 256 is the first and 17,100 gas dearer: this is the usual one.
+    world.register()
+    values = world.confirmation()
+    signature = world.sign("platform", "Confirmation", values)
+    measure(
+        "register", world.book, "stranger", "register", struct("Confirmation", values), signature
+    )
+
+
+def test_gas__fund(world: World, measure: Measure) -> None:
+    receivable_id = world.register()
+    world.chain.set_day(world.chain.today + 1)
+    measure("fund", world.book, "lender", "fund", receivable_id, 0, 10_000)
+
+
+def test_gas__settle_in_full(world: World, measure: Measure) -> None:
+    give_dust(world, "treasury")
+    receivable_id = world.funded()
+    measure("settle in full", world.book, "debtor", "settle", receivable_id, 2**96 - 1)
+
+
+def test_gas__settle_in_part(world: World, measure: Measure) -> None:
+    give_dust(world, "treasury")
+    receivable_id = world.funded()
+    measure("settle in part", world.book, "debtor", "settle", receivable_id, 10**10)
+
+
+def test_gas__freeze(world: World, measure: Measure) -> None:
+    world.freeze(world.register())
+    receivable_id = world.funded()
+    values = world.finding(receivable_id)
+    signature = world.sign("compliance", "Finding", values)
+    measure("freeze", world.book, "stranger", "freeze", struct("Finding", values), signature)
+
+
+def test_gas__sweep(world: World, measure: Measure) -> None:
+    give_dust(world, "treasury")
+    receivable_id = world.funded()
+    world.pay_lockbox(receivable_id, world.record(receivable_id)["face"])
+    measure("sweep, new lockbox", world.book, "stranger", "sweep", receivable_id)
+
+
+def test_gas__perform_upkeep(world: World, measure: Measure) -> None:
+    give_dust(world, "treasury")
+    receivable_id = world.funded()
+    world.pay_lockbox(receivable_id, world.record(receivable_id)["face"])
+    item = receivable_id + b"\x01"
+    measure("performUpkeep, one sweep", world.book, "stranger", "performUpkeep", item)
+
+
+def test_gas__anchor(world: World, measure: Measure) -> None:
+    registry = world.chain.deploy("AnchorRegistry", sender=signer("admin").address)
+    measure("anchor, first of an origin", registry, "log", "anchor", ORIGIN_HASH, 1, b"\x01" * 32)
+
+
+def test_gas__anchor_later(world: World, measure: Measure) -> None:
+    registry = world.chain.deploy("AnchorRegistry", sender=signer("admin").address)
+    registry.send(signer("log"), "anchor", ORIGIN_HASH, 1, b"\x01" * 32)
+    measure("anchor, later", registry, "log", "anchor", ORIGIN_HASH, 2, b"\x02" * 32)
+
+
+@pytest.mark.parametrize(
+    "name", ["AnchorRegistry", "ComplianceGate", "Lockbox", "ReceivableBook", "TestDollar"]
+)
+def test_code_size__fits_the_limit(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    size = len(artifact(name).deployed_bytecode)
+    with capsys.disabled():
+        print(f"\n  code {name}: {size:,} of {CODE_SIZE_MAX:,} bytes", end="")
+    assert size < CODE_SIZE_MAX
