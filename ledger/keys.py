@@ -7,7 +7,7 @@ Source: docs/spec/record-and-log.md, section 2.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -115,9 +115,19 @@ def open_key(folder: Path, secret: Secret, role: KeyRole, public_key: bytes) -> 
     return key
 
 
-def adopt_or_generate(folder: Path, secret: Secret, role: KeyRole) -> Key:
-    """Return the key of a file that a crash left without an event, else a new one."""
-    left = sorted(folder.glob(f"{role}-*{FILE_SUFFIX}"))
+def adopt_or_generate(
+    folder: Path, secret: Secret, role: KeyRole, *, known: Collection[bytes] = ()
+) -> Key:
+    """Return the key of a file that a crash left without an event, else a new one.
+
+    Args:
+        folder: Where the keys are.
+        secret: What opens them.
+        role: The role of the key.
+        known: The public keys of this role that have an event.
+    """
+    taken = {_file(folder, role, public_key) for public_key in known}
+    left = sorted(set(folder.glob(f"{role}-*{FILE_SUFFIX}")) - taken)
     return _unlock(left[0], secret, role) if left else _generate(folder, secret, role)
 
 

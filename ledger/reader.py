@@ -281,6 +281,17 @@ class LogReader:
             raise missing(f"There is no record {record_id!r}.", f"没有记录 {record_id!r}。")
         return parse_record(body)
 
+    def records(self) -> list[tuple[str, str, str, int | None]]:
+        """Return id, kind, hash in hex and place of every record; waiting ones come last."""
+        place = LOG_ENTRY.c.index
+        query = (
+            select(RECORD.c.record_id, RECORD.c.kind, RECORD.c.record_hash, place)
+            .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
+            .order_by(place.is_(None), place, RECORD.c.created_at, RECORD.c.record_id)
+        )
+        with reading(self._engine) as connection:
+            return [(row[0], row[1], row[2].hex(), row[3]) for row in connection.execute(query)]
+
     def pending(self) -> list[RecordDigest]:
         """Return the records that wait for the next append, in the order they will have.
 

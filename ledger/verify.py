@@ -334,7 +334,9 @@ class _Verifier:
             )
         root = self._anchored_root(found)
         if self.read_anchor is None:
-            raise _NotCheckedError("the chain was not read (offline)", "未读取链（离线）")
+            raise _NotCheckedError(
+                "no chain was read (offline, or no node named)", "未读取链（离线，或未指定节点）"
+            )
         try:
             held = self.read_anchor(found)
         except ChainError as error:

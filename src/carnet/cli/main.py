@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from carnet import __version__
-from carnet.cli.commands import evaluation, pack, workspace
+from carnet.cli.commands import evaluation, ledger, pack, verify, workspace
 from carnet.cli.failure import exit_code_of, print_failure
 from carnet.cli.language import t
 from carnet.core.errors import CarnetError
@@ -47,7 +47,9 @@ def _root(
 
 
 evaluation.register(app)
+ledger.register(app)
 pack.register(app)
+verify.register(app)
 workspace.register(app)
 
 

@@ -4,6 +4,7 @@ The chain is read by three requests to the node that the lender names: its chain
 registry has code, and one ``rootAt``. Whatever goes wrong there leaves the step not checked.
 """
 
+from dataclasses import replace
 from datetime import date
 
 from eth_utils.crypto import keccak
@@ -69,7 +70,12 @@ def anchor_reader(url: str, *, timeout_s: float = TIMEOUT_S) -> AnchorReader:
 
 
 def verify_file(
-    data: bytes, policy: bytes, *, today: date, rpc_url: str | None = None
+    data: bytes,
+    policy: bytes,
+    *,
+    today: date,
+    as_of: date | None = None,
+    rpc_url: str | None = None,
 ) -> Verification:
     """Return what the bytes of a bundle prove under the bytes of a policy.
 
@@ -77,10 +83,14 @@ def verify_file(
         data: The bundle.
         policy: The policy file.
         today: The UTC day at which validity is judged, unless the policy names one.
+        as_of: The day at which validity is judged, whatever the policy names.
         rpc_url: The node to read the anchor from; None to stay offline.
 
     Raises:
         InputError: The policy cannot be used.
     """
+    trusted = parse_policy(policy)
+    if as_of is not None:
+        trusted = replace(trusted, as_of=as_of)
     reader = anchor_reader(rpc_url) if rpc_url else None
-    return verify_bundle(data, parse_policy(policy), today=today, read_anchor=reader)
+    return verify_bundle(data, trusted, today=today, read_anchor=reader)

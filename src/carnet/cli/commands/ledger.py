@@ -1,0 +1,295 @@
+"""``carnet record``, ``log`` and ``bundle``: what was stated, the log of it, and its proof."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from carnet.cli.language import t
+from carnet.cli.opening import open_workspace
+from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
+from carnet.cli.tables import print_json, print_rows, print_table
+from carnet.core.errors import InputError
+from carnet.core.text import Text
+
+if TYPE_CHECKING:
+    from carnet.ledger.checkpoint import SignedCheckpoint
+
+RECORD_HELP = t(
+    "Signed records.\n\nExample: carnet record list", "已签名的记录。\n\n示例：carnet record list"
+)
+LIST_HELP = t(
+    "List the records and their places in the log.\n\nExample: carnet record list --format json",
+    "列出记录及其在日志中的位置。\n\n示例：carnet record list --format json",
+)
+SHOW_HELP = t(
+    "Show a record, its log entry and its place.\n\nExample: carnet record show urn:uuid:...",
+    "显示记录、其日志条目及位置。\n\n示例：carnet record show urn:uuid:...",
+)
+EXPORT_HELP = t(
+    "Write a record as its canonical bytes.\n\n"
+    "Example: carnet record export urn:uuid:... -o r.json",
+    "以规范字节写出记录。\n\n示例：carnet record export urn:uuid:... -o r.json",
+)
+LOG_HELP = t(
+    "The Merkle log of the records.\n\nExample: carnet log append",
+    "记录的默克尔日志。\n\n示例：carnet log append",
+)
+APPEND_HELP = t(
+    "Append every record that waits and sign a checkpoint.\n\nExample: carnet log append",
+    "追加所有待入日志的记录并签署检查点。\n\n示例：carnet log append",
+)
+CHECKPOINT_HELP = t(
+    "Print the newest checkpoint, or that of a size.\n\nExample: carnet log checkpoint --size 12",
+    "显示最新检查点，或指定大小的检查点。\n\n示例：carnet log checkpoint --size 12",
+)
+CONSISTENCY_HELP = t(
+    "Prove that the log of one size is a prefix of the log of another.\n\n"
+    "Example: carnet log consistency 12 40",
+    "证明某一大小的日志是另一大小日志的前缀。\n\n示例：carnet log consistency 12 40",
+)
+POLICY_HELP = t(
+    "Write the policy file that trusts this workspace, for a lender to check and keep.\n\n"
+    "Example: carnet log policy -o policy.toml",
+    "写出信任本工作区的策略文件，供资金方核对并保存。\n\n示例：carnet log policy -o policy.toml",
+)
+BUNDLE_HELP = t(
+    "Write the bundle of a record: all that a lender needs to verify it alone.\n\n"
+    "Example: carnet bundle urn:uuid:... -o bundle.json",
+    "写出记录的验证包：资金方独立验证所需的全部内容。\n\n"
+    "示例：carnet bundle urn:uuid:... -o bundle.json",
+)
+IdArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help=t("The record's urn:uuid or its hash.", "记录的 urn:uuid 或哈希。")
+    ),
+]
+FileOption = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|-",
+        help=t("Where to; - is stdout.", "输出位置；- 为标准输出。"),
+    ),
+]
+STDOUT = Path("-")
+
+
+def _write(path: Path, data: bytes) -> None:
+    from carnet.core.files import write_atomic
+
+    if path == STDOUT:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise InputError(
+            "CRN-L-014",
+            Text(
+                f"The file {path} cannot be written ({error.strerror}).",
+                f"无法写入文件 {path}（{error.strerror}）。",
+            ),
+            Text("Name a file in an existing folder.", "请指定现有文件夹中的文件。"),
+        ) from error
+    sys.stderr.write(t(f"Wrote {path}.\n", f"已写入 {path}。\n"))
+
+
+def _place(index: int | None) -> str:
+    return t("waits", "待入日志") if index is None else str(index)
+
+
+def record_list(
+    *,
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    lang: LanguageOption = None,
+) -> None:
+    """List the records."""
+    del lang
+    from carnet.ledger.reader import LogReader
+
+    with open_workspace(workspace) as opened:
+        found = LogReader(opened.engine).records()
+    if output_format == "json":
+        names = ("id", "kind", "recordHash", "index")
+        print_json({"records": [dict(zip(names, row, strict=True)) for row in found]})
+        return
+    headers = [t("index", "位置"), t("kind", "类型"), t("id", "标识")]
+    print_table(headers, [(_place(index), kind, name) for name, kind, _, index in found])
+
+
+def record_show(
+    record_id: IdArgument,
+    *,
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    lang: LanguageOption = None,
+) -> None:
+    """Show a record."""
+    del lang
+    from carnet.ledger.reader import LogReader
+
+    with open_workspace(workspace) as opened:
+        reader = LogReader(opened.engine)
+        record = reader.record(record_id)
+        index = reader.index_of(record.digest)
+    shown: dict[str, Any] = {
+        "recordHash": record.digest.hex(),
+        "index": index,
+        "entry": record.entry.to_json(),
+        "record": record.document,
+    }
+    if output_format == "json":
+        print_json(shown)
+        return
+    rows = [(name, str(value)) for name, value in record.subject.items()]
+    head = [(t("id", "标识"), record.record_id), (t("issuer", "签发方"), record.issuer)]
+    place = [(t("hash", "哈希"), record.digest.hex()), (t("log index", "日志位置"), _place(index))]
+    print_rows([*head, *place, *rows])
+
+
+def record_export(
+    record_id: IdArgument,
+    *,
+    output: FileOption = STDOUT,
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Write a record."""
+    del lang
+    from carnet.ledger.reader import LogReader
+
+    with open_workspace(workspace) as opened:
+        record = LogReader(opened.engine).record(record_id)
+    _write(output, record.body)
+
+
+def _checkpoint_json(signed: "SignedCheckpoint") -> dict[str, Any]:
+    checkpoint = signed.checkpoint
+    return {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "note": signed.text,
+    }
+
+
+def log_append(
+    *,
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    lang: LanguageOption = None,
+) -> None:
+    """Append every record that waits."""
+    del lang
+    from carnet.core.clock import SystemClock
+    from carnet.services.recording import open_log
+
+    with open_workspace(workspace) as opened:
+        log = open_log(opened, SystemClock())
+        places = log.append_pending()
+        signed = log.checkpoint()
+    if output_format == "json":
+        print_json({"appended": len(places), **_checkpoint_json(signed)})
+        return
+    size = signed.checkpoint.size
+    typer.echo(
+        t(
+            f"{len(places)} appended; the log holds {size}.",
+            f"追加 {len(places)} 条；日志共 {size} 条。",
+        )
+    )
+
+
+def log_checkpoint(
+    *,
+    size: Annotated[
+        int | None, typer.Option("--size", help=t("Of this size.", "指定大小。"))
+    ] = None,
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    lang: LanguageOption = None,
+) -> None:
+    """Print a checkpoint."""
+    del lang
+    from carnet.ledger.reader import LogReader
+
+    with open_workspace(workspace) as opened:
+        signed = LogReader(opened.engine).checkpoint(size)
+    if output_format == "json":
+        print_json(_checkpoint_json(signed))
+    else:
+        typer.echo(signed.text, nl=False)
+
+
+def log_consistency(
+    first: Annotated[int, typer.Argument(help=t("The older size.", "较早的大小。"))],
+    second: Annotated[
+        int | None,
+        typer.Argument(help=t("The newer size; default: now.", "较新的大小；默认为当前。")),
+    ] = None,
+    *,
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Print a consistency proof as JSON."""
+    del lang
+    from carnet.ledger.reader import LogReader
+
+    with open_workspace(workspace) as opened:
+        reader = LogReader(opened.engine)
+        size = reader.size() if second is None else second
+        proof = reader.consistency_proof(first, size)
+    print_json({"first": first, "second": size, "proof": [item.hex() for item in proof]})
+
+
+def log_policy(
+    *,
+    output: FileOption = STDOUT,
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Write the policy that trusts this workspace."""
+    del lang
+    from carnet.services.recording import make_policy
+
+    with open_workspace(workspace) as opened:
+        text = make_policy(opened).to_toml()
+    _write(output, text.encode())
+
+
+def bundle(
+    record_id: IdArgument,
+    *,
+    output: FileOption = STDOUT,
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Write the bundle of a record."""
+    del lang
+    from carnet.services.recording import export_bundle
+
+    with open_workspace(workspace) as opened:
+        data = export_bundle(opened, record_id).to_bytes()
+    _write(output, data)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    record = typer.Typer(no_args_is_help=True, help=RECORD_HELP)
+    record.command("list", help=LIST_HELP)(record_list)
+    record.command("show", help=SHOW_HELP)(record_show)
+    record.command("export", help=EXPORT_HELP)(record_export)
+    app.add_typer(record, name="record")
+    log = typer.Typer(no_args_is_help=True, help=LOG_HELP)
+    log.command("append", help=APPEND_HELP)(log_append)
+    log.command("checkpoint", help=CHECKPOINT_HELP)(log_checkpoint)
+    log.command("consistency", help=CONSISTENCY_HELP)(log_consistency)
+    log.command("policy", help=POLICY_HELP)(log_policy)
+    app.add_typer(log, name="log")
+    app.command("bundle", help=BUNDLE_HELP)(bundle)
