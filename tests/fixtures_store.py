@@ -196,6 +196,14 @@ def empty_database_url(
 
 
 @pytest.fixture
+def postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
+    """The address of a PostgreSQL database without any table."""
+    name = postgresql.new_database()
+    yield postgresql.url(name)
+    postgresql.drop(name)
+
+
+@pytest.fixture
 def database_url(
     database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from carnet.core.canonical import canonical, parse_canonical
 from carnet.core.errors import ConflictError, NotFoundError, StoreError
@@ -124,6 +124,16 @@ def _refuse_other(action: Action) -> StoreError:
     )
 
 
+def _insert(connection: Connection) -> Any:
+    """Return an insert that knows ON CONFLICT; the two dialects' classes share no such base."""
+    if connection.dialect.name == "sqlite":
+        return insert_sqlite(OUTBOX)
+    # Loading this dialect takes longer than a small command; a workspace on SQLite never needs it.
+    from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+
+    return insert_postgresql(OUTBOX)
+
+
 def plan(
     connection: Connection,
     *,
@@ -138,9 +148,8 @@ def plan(
         StoreError: The key stands for an action of another kind or content.
     """
     body = canonical(dict(payload)).decode("utf-8")
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        insert(OUTBOX)
+        _insert(connection)
         .values(
             kind=kind,
             idempotency_key=idempotency_key,
