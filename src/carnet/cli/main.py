@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from carnet import __version__
-from carnet.cli.commands import evaluation, ledger, pack, verify, workspace
+from carnet.cli.commands import (
+    anchor,
+    chain,
+    evaluation,
+    keeper,
+    ledger,
+    pack,
+    receivable,
+    verify,
+    workspace,
+)
 from carnet.cli.failure import exit_code_of, print_failure
 from carnet.cli.language import t
 from carnet.core.errors import CarnetError
@@ -46,9 +56,13 @@ def _root(
     del version
 
 
+anchor.register(app)
+chain.register(app)
 evaluation.register(app)
+keeper.register(app)
 ledger.register(app)
 pack.register(app)
+receivable.register(app)
 verify.register(app)
 workspace.register(app)
 

@@ -1,13 +1,20 @@
 """The chain of a workspace: its node, its connection, its keys, its contracts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from carnet.chain.anvil import AnvilNode, NodeStatus
 from carnet.chain.bound import BoundContract
-from carnet.chain.deployment import Deployment, bind, error_abis, find_deployments
+from carnet.chain.deployment import (
+    CodeState,
+    Deployment,
+    bind,
+    code_state,
+    error_abis,
+    find_deployments,
+)
 from carnet.chain.devtime import chain_now
 from carnet.chain.keys import ChainRole, KeyRing, fund_on_dev_chain
 from carnet.chain.rpc import RpcClient, redact_url
@@ -33,6 +40,7 @@ class ChainStatus:
         block_number: The latest block.
         now: Its instant.
         deployments: The contracts recorded for this chain.
+        codes: What stands at their addresses, by name, where a node answers.
     """
 
     url: str
@@ -42,6 +50,7 @@ class ChainStatus:
     block_number: int | None
     now: datetime | None
     deployments: tuple[Deployment, ...]
+    codes: Mapping[str, CodeState]
 
 
 class ChainSession:
@@ -164,12 +173,12 @@ def status(workspace: Workspace) -> ChainStatus:
     with reading(workspace.engine) as connection:
         known = tuple(find_deployments(connection, settings.chain_id).values())
     if not url:
-        return ChainStatus("", is_managed, None, None, None, None, known)
+        return ChainStatus("", is_managed, None, None, None, None, known, {})
     with RpcClient(url, chain_id=settings.chain_id) as rpc:
         found = rpc.check_chain()
-        return ChainStatus(
-            redact_url(url), is_managed, node, found, rpc.block_number(), chain_now(rpc), known
-        )
+        codes = {each.contract: code_state(rpc, each.contract, each.address) for each in known}
+        block, now = rpc.block_number(), chain_now(rpc)
+    return ChainStatus(redact_url(url), is_managed, node, found, block, now, known, codes)
 
 
 def _require_managed(workspace: Workspace) -> None:
