@@ -142,6 +142,7 @@ class ReceivableBook:
                 ),
             )
         lockbox = self.lockbox_of(receivable_id)
+        _, _, principal, owed, _ = self.contract.read("quote", receivable_id, day)
         return Receivable(
             id=receivable_id,
             state=ReceivableState(self.contract.read("stateAt", receivable_id, day)),
@@ -156,13 +157,13 @@ class ReceivableBook:
             confirmed_day=record["confirmedDay"],
             funded_day=record["fundedDay"],
             due_day=record["dueDay"],
-            principal=record["principal"],
+            principal=principal,
             received=record["received"],
             held=record["held"],
             is_frozen=self.is_frozen(receivable_id),
             frozen_until_day=record["frozenUntilDay"],
             finding_at_s=record["findingAt"],
-            owed=int(self.contract.read("owed", receivable_id)),
+            owed=owed,
             lockbox=lockbox,
             lockbox_balance=self.balance_of(lockbox),
         )
