@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from carnet.core.clock import FixedClock
+from carnet.core.errors import ConflictError
 from carnet.facts.intake import IntakeError
 from carnet.services.importing import ImportReport, TypeCount, import_files
 from carnet.services.status import workspace_status
 from carnet.services.workspace import Workspace
 from carnet.store import facts as stored
 from carnet.store.digest import content_digest
-from carnet.store.engine import reading
+from carnet.store.engine import reading, writing
+from carnet.store.locks import Lock
 
 PARTIES = "id,name,country\nP-1,Seller,CN\nP-2,Platform,US\n"
 CHANNELS = "id,name,kind,platform_id\nC-1,Main,fully_managed,P-2\n"
@@ -138,6 +140,16 @@ def test_import__back_to_the_first_content_is_a_third_version(
     with reading(workspace.engine) as connection:
         names = [each.fact().fields["name"] for each in stored.history(connection, "party", "P-1")]
     assert names == ["Seller", "Second", "Seller"]
+
+
+def test_import__waits_for_another_import(
+    workspace_path: Path, files: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARNET_DATABASE_WAIT_S", "1")
+    with Workspace.open(workspace_path) as workspace:
+        with writing(workspace.engine, Lock.IMPORT), pytest.raises(ConflictError):
+            import_files(workspace, [files / "party.csv"], clock)
+        assert import_files(workspace, [files / "party.csv"], clock).total == TypeCount(new=2)
 
 
 def test_import__the_size_limit_is_the_setting(

@@ -1,4 +1,4 @@
-"""What alembic executes for each command: one transaction on the connection it was handed."""
+"""What alembic executes for each command, on the connection and in the transaction it is handed."""
 
 from alembic import context
 from sqlalchemy import Connection
@@ -7,15 +7,14 @@ from carnet.store.tables import METADATA
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations asked for, all or none of them.
+    """Run the migrations asked for.
 
-    Both databases change their schema inside transactions; alembic assumes the contrary of SQLite
-    because of Python's driver, which `carnet.store.engine` keeps out of it.
+    The caller's transaction makes them all or none: both databases change their schema inside
+    transactions, SQLite because `carnet.store.engine` keeps Python's driver from committing.
     """
     context.configure(
         connection=connection,
         target_metadata=METADATA,
-        transactional_ddl=True,
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():
