@@ -197,6 +197,8 @@ def shown(value: object) -> str:
     >>> shown("a" + chr(0x202E) + "b")
     "'a\\u202eb'"
     """
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "an object"
     text = value if isinstance(value, str) else str(value)
     if len(text) > FOUND_LENGTH_MAX:
         text = text[:FOUND_LENGTH_MAX] + "…"

@@ -8,7 +8,7 @@ import io
 
 from carnet.core.text import Text
 from carnet.facts.intake.collector import Collector
-from carnet.facts.intake.opening import decode_utf8, refuse
+from carnet.facts.intake.opening import check_utf8, refuse
 from carnet.facts.intake.tables import Table, read_header
 from carnet.facts.issue import Problem, Source, shown
 from carnet.facts.parse import TEXT_CONVERTERS
@@ -35,7 +35,7 @@ def read_csv(data: bytes, fact_type: FactType, file: str, collector: Collector) 
             Text("text in UTF-8", "UTF-8 编码的文本"),
             Text("Save the file as 'CSV UTF-8'.", "请另存为“CSV UTF-8”。"),
         )
-    reader = csv.reader(io.StringIO(decode_utf8(data), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(check_utf8(data).decode(), newline=""), strict=True)
     row = 1
     try:
         table = _table(next(reader, []), fact_type, file, collector)

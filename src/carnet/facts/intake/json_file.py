@@ -8,16 +8,17 @@ import json
 from collections import Counter
 from typing import Any, BinaryIO
 
+import orjson
+
 from carnet.core.text import Text
 from carnet.facts.intake.collector import Collector
-from carnet.facts.intake.opening import decode_utf8, empty, refuse
+from carnet.facts.intake.opening import MARK, check_utf8, empty, refuse
 from carnet.facts.issue import Problem, Source, shown
 from carnet.facts.parse import Unusable, fraction
 
 _INTEGER_TEXT_MAX = 17
 _FACTS = "facts"
 _DOCUMENT = Text('a JSON object {"facts": [ ... ]}', 'JSON 对象 {"facts": [ … ]}')
-_MARK = b"\xef\xbb\xbf"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:
@@ -49,14 +50,17 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def decode(text: str) -> Any:
-    """Return the value of JSON text, with `Unusable` where no field can take what is written.
+def decode(data: bytes) -> Any:
+    """Return the value of JSON in UTF-8, with `Unusable` where no field can take what is written.
 
     Raises:
         ValueError: It is not JSON, or nested too deeply.
     """
+    # orjson bounds the depth by itself; the decoder below only has the interpreter's recursion
+    # limit, which other packages raise until deep input overflows the stack.
+    orjson.loads(data)
     try:
-        return _DECODER.decode(text)
+        return _DECODER.decode(data.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -68,7 +72,7 @@ def read_json(data: bytes, file: str, collector: Collector) -> None:
         FileRefusedError: It is not such a document.
     """
     try:
-        document = decode(decode_utf8(data))
+        document = decode(check_utf8(data))
     except ValueError as error:
         raise refuse(
             _position(error),
@@ -83,7 +87,7 @@ def read_json(data: bytes, file: str, collector: Collector) -> None:
     facts = document.get(_FACTS) if isinstance(document, dict) else None
     if not isinstance(facts, list) or set(document) != {_FACTS}:
         raise refuse(
-            shown(type(document).__name__ if not isinstance(document, dict) else sorted(document)),
+            _outline(document),
             _DOCUMENT,
             Text(
                 "Put the facts in one list under the key facts; one fact a line is NDJSON: name the"
@@ -93,6 +97,12 @@ def read_json(data: bytes, file: str, collector: Collector) -> None:
         )
     for index, raw in enumerate(facts):
         collector.add_object(raw, Source(file, index))
+
+
+def _outline(document: object) -> str:
+    if not isinstance(document, dict):
+        return shown(document)
+    return f"the keys {', '.join(map(shown, sorted(document)[:3]))}"
 
 
 def _position(error: ValueError) -> str:
@@ -105,7 +115,7 @@ def is_ndjson(data: bytes) -> bool:
     """Return whether the first line is a complete fact: then the others are facts, too."""
     first = next((line for line in io.BytesIO(data) if line.strip()), b"")
     try:
-        value = decode(first.decode("utf-8-sig"))
+        value = decode(first.removeprefix(MARK))
     except ValueError:
         return False
     return isinstance(value, dict) and "type" in value
@@ -125,7 +135,7 @@ def read_ndjson(stream: BinaryIO, file: str, collector: Collector) -> None:
             collector.log.add(Source(file, number), _long_line(limit))
             return
         if number == 1:
-            line = line.removeprefix(_MARK)
+            line = line.removeprefix(MARK)
         if line.strip():
             _read_line(line, Source(file, number), collector)
     if number == 0:
@@ -134,7 +144,7 @@ def read_ndjson(stream: BinaryIO, file: str, collector: Collector) -> None:
 
 def _read_line(line: bytes, source: Source, collector: Collector) -> None:
     try:
-        raw = decode(line.decode("utf-8"))
+        raw = decode(line)
     except ValueError:
         collector.log.add(source, _bad_line(line))
         return

@@ -73,14 +73,7 @@ def open_regular(path: Path, limits: IntakeLimits) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        found, remedy = _REASONS.get(
-            error.errno or 0,
-            (
-                os.strerror(error.errno or errno.EIO),
-                Text("Check the file and the disk.", "请检查文件和磁盘。"),
-            ),
-        )
-        raise refuse(found, _REGULAR, remedy) from None
+        raise unreadable(error) from None
     except ValueError:
         raise refuse("a path with a NUL character", _REGULAR, _REASONS[errno.ENOENT][1]) from None
     try:
@@ -89,6 +82,18 @@ def open_regular(path: Path, limits: IntakeLimits) -> BinaryIO:
         os.close(descriptor)
         raise
     return os.fdopen(descriptor, "rb")
+
+
+def unreadable(error: OSError) -> FileRefusedError:
+    """Return the refusal of a file that the operating system does not let us read."""
+    found, remedy = _REASONS.get(
+        error.errno or errno.EIO,
+        (
+            os.strerror(error.errno or errno.EIO),
+            Text("Check the file and the disk.", "请检查文件和磁盘。"),
+        ),
+    )
+    return refuse(found, _REGULAR, remedy)
 
 
 def _check_status(status: os.stat_result, limits: IntakeLimits) -> None:
@@ -127,16 +132,9 @@ def read_bounded(stream: BinaryIO, limits: IntakeLimits) -> bytes:
     """Return the content of a stream.
 
     Raises:
-        FileRefusedError: It is empty, too large, or reading failed.
+        FileRefusedError: It is empty or too large.
     """
-    try:
-        data = stream.read(limits.file_size_max + 1)
-    except OSError as error:
-        raise refuse(
-            error.strerror or "a read error",
-            _REGULAR,
-            Text("Check the file and the disk.", "请检查文件和磁盘。"),
-        ) from None
+    data = stream.read(limits.file_size_max + 1)
     if len(data) > limits.file_size_max:
         raise too_large(len(data), limits)
     if not data:
@@ -153,25 +151,29 @@ def empty() -> FileRefusedError:
     )
 
 
-def decode_utf8(data: bytes) -> str:
-    """Return the text of UTF-8, without a byte order mark.
+MARK = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8, which some programs put at the start."""
+
+
+def check_utf8(data: bytes) -> bytes:
+    """Return text in UTF-8 without its byte order mark.
 
     Raises:
         FileRefusedError: It is another encoding, or holds a NUL; the message tells the line.
     """
     try:
-        text = data.decode("utf-8-sig")
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _not_utf8(data, error.start) from None
-    position = text.find("\0")
+    position = data.find(b"\0")
     if position >= 0:
-        line = text.count("\n", 0, position) + 1
+        line = data.count(b"\n", 0, position) + 1
         raise refuse(
             f"a NUL character in line {line}",
             Text("text without NUL characters", "不含 NUL 字符的文本"),
             Text("Export the data again as UTF-8 text.", "请重新导出为 UTF-8 文本。"),
         )
-    return text
+    return data.removeprefix(MARK)
 
 
 def _not_utf8(data: bytes, position: int) -> FileRefusedError:

@@ -25,6 +25,7 @@ from carnet.facts.intake.opening import (
     open_regular,
     read_bounded,
     refuse,
+    unreadable,
 )
 from carnet.facts.intake.tables import type_of_name
 from carnet.facts.intake.xlsx_file import read_xlsx
@@ -154,6 +155,8 @@ def _guarded(read: Callable[[], None], file: str, collector: Collector) -> bool:
             read()
         except FileRefusedError as refusal:
             collector.log.add(Source(file), refusal.problem)
+        except OSError as error:
+            collector.log.add(Source(file), unreadable(error).problem)
     except (TooManyProblemsError, TooManyRowsError):
         return False
     return True
