@@ -239,13 +239,13 @@ class _Verifier:
 
     def witnesses(self) -> Text:
         tree = self.tree()
-        others = [parse_verifier_key(text) for text in self.bundle.cosigners]
-        known = {*self.policy.witnesses, *others}
+        # The bundle names all of them, trusted or not, so that no line can be put in or left out.
+        named = {parse_verifier_key(text) for text in self.bundle.cosigners}
         signed = [tree]
         if self.bundle.consistency is not None:
             signed.append(self.note(self.bundle.consistency.checkpoint))
-        seen = {key for item in signed for key in self._check_signers(item, known)}
-        if set(others) - seen:
+        seen = {key for item in signed for key in self._check_signers(item, named)}
+        if named - seen:
             raise _refuse("A named cosigner did not sign.", "所列联署方没有签名。")
         count = len(seen.intersection(self.policy.witnesses))
         if count < self.policy.quorum:
@@ -258,13 +258,13 @@ class _Verifier:
         return Text(f"{count} of {self.policy.quorum}", f"{count} / {self.policy.quorum}")
 
     def _check_signers(
-        self, signed: SignedCheckpoint, known: Iterable[VerifierKey]
+        self, signed: SignedCheckpoint, named: Iterable[VerifierKey]
     ) -> set[VerifierKey]:
         """Return the witnesses that signed a note, none of whose lines may be left unexplained."""
         origin = signed.checkpoint.origin
         explained = {(key.name, key.key_id) for key in self.policy.logs if key.name == origin}
         seen = set()
-        for key in known:
+        for key in named:
             if key.signature_type == COSIGNATURE_V1 and signed.note.signatures_of(key):
                 verify_cosignature(signed, key)
                 explained.add((key.name, key.key_id))
@@ -272,8 +272,8 @@ class _Verifier:
         for line in signed.note.signatures:
             if (line.name, line.key_id) not in explained:
                 raise _refuse(
-                    f"The key of the signature by {shown(line.name)} is not known.",
-                    f"{shown(line.name)} 的签名所用密钥未知。",
+                    f"The bundle does not name the key of the signature by {shown(line.name)}.",
+                    f"验证包未列出 {shown(line.name)} 签名所用的密钥。",
                 )
         return seen
 

@@ -65,7 +65,7 @@ def test_bundle__to_bytes_then_back(ledger_world: LedgerWorld) -> None:
 def test_verify_bundle__every_byte_changed_is_never_valid(ledger_world: LedgerWorld) -> None:
     data = ledger_world.data
     for position, byte in enumerate(data):
-        for other in {byte ^ 0x01, byte ^ 0x20, byte ^ 0x80, 0x20, 0x30} - {byte}:
+        for other in (byte ^ 0x01, byte ^ 0x20):
             changed = data[:position] + bytes([other]) + data[position + 1 :]
             found = check(ledger_world, changed)
             assert found.verdict == "not_valid", (
