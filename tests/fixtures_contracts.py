@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -288,7 +288,6 @@ class World:
     deposit: Contract | None = None
     nonce: int = 0
     documents: int = 0
-    terms: dict[str, Any] = field(default_factory=dict)
 
     def next_nonce(self) -> int:
         self.nonce += 1
