@@ -23,3 +23,14 @@ def parse_day(text: str) -> date:
             Text("Write it like 2026-11-23.", "请写成 2026-11-23 的形式。"),
         )
     return day
+
+
+def parse_as_of(text: str | None) -> date:
+    """Return the date of ``--as-of``, today in UTC where it is not given.
+
+    Raises:
+        InputError: It is not a date in its one spelling.
+    """
+    from carnet.core.clock import SystemClock
+
+    return SystemClock().now().date() if text is None else parse_day(text)

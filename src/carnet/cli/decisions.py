@@ -53,7 +53,8 @@ def _print_finding(finding: dict[str, Any]) -> None:
     typer.echo(t(f"      law: {law}   facts: {facts}", f"      依据：{law}   事实：{facts}"))
 
 
-def _print_decision(decision: dict[str, Any]) -> None:
+def print_decision(decision: dict[str, Any]) -> None:
+    """Print a decision with its findings, its errors and what officers confirmed."""
     case = decision["case"]
     typer.echo(f"{case['type']}/{case['id']}: {_word(_CONFORMITY, decision['conformity'])}")
     for finding in decision["findings"]:
@@ -90,7 +91,7 @@ def print_evaluation(document: dict[str, Any]) -> None:
     """Print a result with its findings, what is undetermined and what no path reached."""
     decisions = document["decisions"]
     for decision in decisions:
-        _print_decision(decision)
+        print_decision(decision)
     for explanation in document.get("explanations", []):
         _print_explanation(explanation)
     if document["unreached"]:

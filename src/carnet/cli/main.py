@@ -9,11 +9,15 @@ from carnet import __version__
 from carnet.cli.commands import (
     anchor,
     chain,
+    confirm,
+    demo,
     evaluation,
     keeper,
     ledger,
     pack,
     receivable,
+    review,
+    serve,
     verify,
     workspace,
 )
@@ -58,11 +62,15 @@ def _root(
 
 anchor.register(app)
 chain.register(app)
+confirm.register(pack.app)
+demo.register(app)
 evaluation.register(app)
 keeper.register(app)
 ledger.register(app)
 pack.register(app)
 receivable.register(app)
+review.register(app)
+serve.register(app)
 verify.register(app)
 workspace.register(app)
 

@@ -1,0 +1,1 @@
+"""The HTTP service: health, version and verification, as JSON and as one page."""

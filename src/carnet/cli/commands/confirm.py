@@ -1,0 +1,54 @@
+"""``carnet pack confirm``: an officer signs what the law text does not settle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carnet.cli.language import t
+from carnet.cli.opening import open_workspace
+from carnet.cli.options import LanguageOption, WorkspaceOption
+
+HELP = t(
+    "Sign, as one officer, that sources say what U-tagged parameters of packs say.\n\n"
+    "A parameter counts once two officers have signed it; each signs with a key of their own. "
+    "FILE is a JSON list of pack, parameter, source, reason, officers and date.\n\n"
+    "Example: carnet pack confirm approvals.json --officer officer-1",
+    "以一名专员的身份签名，确认来源与规则包中 U 类参数的内容一致。\n\n"
+    "每个参数须有两名专员签名才生效，各用自己的密钥。"
+    "FILE 为 JSON 列表，含规则包、参数、来源、理由、专员与日期。\n\n"
+    "示例：carnet pack confirm approvals.json --officer officer-1",
+)
+
+
+def confirm(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help=t("What to confirm.", "待确认的清单。"))
+    ],
+    *,
+    officer: Annotated[
+        str, typer.Option("--officer", help=t("Who signs: a role id.", "签名者：角色代号。"))
+    ],
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Sign confirmations."""
+    del lang
+    from carnet.core.clock import SystemClock
+    from carnet.services import approvals
+    from carnet.services.reviewing import newest_packs
+
+    packs = newest_packs()
+    with open_workspace(workspace) as opened:
+        proposed = approvals.read_confirmations(file)
+        new = approvals.sign_confirmations(opened, proposed, packs, officer, SystemClock())
+        found = approvals.confirmations_of(opened, packs.values())
+    typer.echo(t(f"{officer} signed {new} more.", f"{officer} 新签 {new} 项。"))
+    for each in found:
+        state = t("counts", "已生效") if each.counts else t("needs one more", "还需一人签名")
+        typer.echo(f"{each.pack}/{each.parameter}: {', '.join(each.officers)}: {state}")
+
+
+def register(pack: typer.Typer) -> None:
+    """Add the command to the group of packs."""
+    pack.command("confirm", help=HELP)(confirm)

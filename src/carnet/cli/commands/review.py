@@ -1,0 +1,93 @@
+"""``carnet review``: listings decided by the packs of their markets."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNDECIDED
+from carnet.cli.language import say, t
+from carnet.cli.opening import open_workspace
+from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
+from carnet.core.errors import InputError
+from carnet.core.text import Text
+
+if TYPE_CHECKING:
+    from carnet.services.reviewing import Review
+
+HELP = t(
+    "Decide listings by the rule packs of their markets, and keep the decisions.\n\n"
+    "Exit code 0: all conform; 1: some do not; 3: none is nonconforming, some are undetermined.\n\n"
+    "Example: carnet review --all --as-of 2026-11-23",
+    "按目标市场的规则包判定上架商品，并保存判定。\n\n"
+    "退出码 0：全部合规；1：有不合规；3：没有不合规，但有无法判定。\n\n"
+    "示例：carnet review --all --as-of 2026-11-23",
+)
+
+
+def _check_choice(listings: list[str], *, is_all: bool) -> None:
+    if bool(listings) == is_all:
+        raise InputError(
+            "CRN-R-096",
+            Text("Name listings, or give --all.", "请指定上架商品，或使用 --all。"),
+            Text("Example: carnet review LST-1", "示例：carnet review LST-1"),
+        )
+
+
+def exit_code_of_review(found: "Review") -> int:
+    """Return the exit code of a review; a listing that nothing decided is not clean."""
+    if "nonconforming" in found.conformities:
+        return EXIT_FINDINGS
+    is_open = "undetermined" in found.conformities or bool(found.not_reviewed)
+    return EXIT_UNDECIDED if is_open else EXIT_CLEAN
+
+
+def review(
+    listings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[LISTING]...", help=t("Ids of listings.", "上架商品的标识。")),
+    ] = None,
+    *,
+    is_all: Annotated[
+        bool, typer.Option("--all", help=t("Every listing.", "全部上架商品。"))
+    ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="reference|live",
+            help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
+        ),
+    ] = "live",
+    as_of: AsOfOption = None,
+    output: FormatOption = "table",
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Review listings."""
+    del lang
+    _check_choice(listings or [], is_all=is_all)
+    from carnet.cli.days import parse_as_of
+    from carnet.cli.decisions import print_decision
+    from carnet.core.clock import SystemClock
+    from carnet.services import reviewing
+
+    day = parse_as_of(as_of)
+    with open_workspace(workspace) as opened:
+        found = reviewing.review(
+            opened, as_of=day, clock=SystemClock(), listing_ids=listings or (), engine=engine
+        )
+    document = found.to_json()
+    if output == "json":
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        for decision in document["decisions"]:
+            print_decision(decision)
+        for each in found.not_reviewed:
+            typer.echo(f"{each.listing_id}: {t('not reviewed', '未审核')}. {say(each.reason)}")
+    raise typer.Exit(exit_code_of_review(found))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("review", help=HELP)(review)

@@ -1,0 +1,292 @@
+"""Officers' confirmations of what the law text does not settle: two signatures, then it counts.
+
+A parameter of status U makes the decisions that read it undetermined. Two officers, each with a key
+of their own, sign that they read the source; the signed documents are kept beside the facts. A
+confirmation is of one value as it stands: if a pack changes the parameter, it no longer counts.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from sqlalchemy import Connection, insert, select
+
+from carnet.core.canonical import canonical, parse_canonical, parse_strict
+from carnet.core.clock import Clock
+from carnet.core.digests import sha256
+from carnet.core.errors import InputError, LedgerFatalError, RecordFormatError, VerificationError
+from carnet.core.text import Text
+from carnet.ledger.keys import Key
+from carnet.ledger.proof import add_proof, verify_proof
+from carnet.rules.ast import Pack, Parameter
+from carnet.services.officers import officer_key, officer_keys
+from carnet.services.workspace import Workspace
+from carnet.store.engine import reading, writing
+from carnet.store.locks import Lock
+from carnet.store.tables import APPROVAL
+
+KIND: Final = "parameter-confirmation"
+OFFICERS_NEEDED: Final = 2
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Words(_Closed):
+    en: str = Field(min_length=1, max_length=1000)
+    zh: str = Field(min_length=1, max_length=1000)
+
+
+class Confirmation(_Closed):
+    """What officers confirm: that a source says what a parameter of a pack says."""
+
+    pack: str = Field(max_length=64)
+    parameter: str = Field(max_length=64)
+    source: str = Field(max_length=64)
+    reason: _Words
+    officers: list[str] = Field(min_length=OFFICERS_NEEDED, max_length=8)
+    approved_on: date = Field(strict=False)
+
+
+_LIST = TypeAdapter(list[Confirmation])
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A parameter and the officers who confirmed its present value."""
+
+    pack: str
+    parameter: str
+    officers: tuple[str, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether enough officers did."""
+        return len(self.officers) >= OFFICERS_NEEDED
+
+
+def read_confirmations(path: Path) -> list[Confirmation]:
+    """Return the confirmations that a file proposes to sign.
+
+    Raises:
+        InputError: The file cannot be read or is not of that form.
+    """
+    try:
+        value = parse_strict(path.read_bytes())
+        return _LIST.validate_json(json.dumps(value))
+    except (OSError, RecordFormatError, ValidationError) as error:
+        raise InputError(
+            "CRN-R-090",
+            Text(f"{path} does not list confirmations: {error}", f"{path} 不是确认清单：{error}"),
+            Text(
+                "Expected a JSON list; examples/approvals.json shows the form.",
+                "应为 JSON 列表；格式见 examples/approvals.json。",
+            ),
+        ) from error
+
+
+def parameter_digest(parameter: Parameter) -> str:
+    """Return the hash of what a parameter says: its values with their dates, and its source."""
+    values = [
+        {
+            "value": _plain(each.value),
+            "validFrom": each.valid_from.isoformat(),
+            "validTo": each.valid_to and each.valid_to.isoformat(),
+            "knownFrom": each.known_from.isoformat(),
+        }
+        for each in parameter.values
+    ]
+    source = parameter.citation
+    content = {
+        "id": parameter.id,
+        "kind": parameter.kind,
+        "unit": parameter.unit,
+        "source": [source.fact, source.title, source.article, source.link],
+        "values": values,
+    }
+    return sha256(canonical(content)).hex()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _subject(pack_id: str, parameter_id: str) -> str:
+    return f"{pack_id}/parameters/{parameter_id}"
+
+
+def _refuse(confirmation: Confirmation, en: str, zh: str) -> InputError:
+    name = f"{confirmation.pack}/{confirmation.parameter}"
+    return InputError(
+        "CRN-R-091",
+        Text(f"{name} cannot be confirmed: {en}.", f"无法确认 {name}：{zh}。"),
+        Text(
+            "See `carnet pack check` and the pack's parameters.yaml.",
+            "请查看规则包的 parameters.yaml。",
+        ),
+    )
+
+
+def _parameter(confirmation: Confirmation, packs: Mapping[str, Pack]) -> Parameter:
+    pack = packs.get(confirmation.pack)
+    if pack is None:
+        raise _refuse(confirmation, "there is no such pack", "没有该规则包")
+    parameter = pack.parameters.get(confirmation.parameter)
+    if parameter is None:
+        raise _refuse(confirmation, "the pack has no such parameter", "规则包没有该参数")
+    if parameter.status != "U":
+        raise _refuse(confirmation, "its status is not U", "其状态不是 U")
+    if parameter.citation.fact != confirmation.source:
+        cited = parameter.citation.fact
+        raise _refuse(
+            confirmation,
+            f"the source {confirmation.source} is named, the pack cites {cited}",
+            f"所列来源为 {confirmation.source}，规则包引用 {cited}",
+        )
+    return parameter
+
+
+def _document(confirmation: Confirmation, parameter: Parameter, officer: str) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "kind": KIND,
+        "pack": confirmation.pack,
+        "parameter": confirmation.parameter,
+        "parameterDigest": parameter_digest(parameter),
+        "source": confirmation.source,
+        "reason": confirmation.reason.model_dump(),
+        "officer": officer,
+        "approvedOn": confirmation.approved_on.isoformat(),
+    }
+
+
+def sign_confirmations(
+    workspace: Workspace,
+    confirmations: Sequence[Confirmation],
+    packs: Mapping[str, Pack],
+    officer: str,
+    clock: Clock,
+) -> int:
+    """Sign as one officer every confirmation that names the officer; return how many are new.
+
+    Args:
+        workspace: The workspace.
+        confirmations: What is to be confirmed.
+        packs: The packs, by id, in the version that is meant.
+        officer: The officer's role id.
+        clock: Gives the time of signing.
+
+    Raises:
+        InputError: A confirmation does not fit its pack, or none names the officer.
+    """
+    own = [each for each in confirmations if officer in each.officers]
+    if not own:
+        raise InputError(
+            "CRN-R-092",
+            Text(f"No confirmation names {officer!r}.", f"没有确认项指定 {officer!r}。"),
+            Text(
+                "Name an officer of the list with --officer.", "请用 --officer 指定清单中的专员。"
+            ),
+        )
+    documents = [_document(each, _parameter(each, packs), officer) for each in own]
+    key = officer_key(workspace, officer, clock)
+    with writing(workspace.engine, Lock.IMPORT) as connection:
+        known = {
+            (each["pack"], each["parameter"], each["parameterDigest"])
+            for each in _documents(connection)
+            if each["officer"] == officer
+        }
+        fresh = [
+            each
+            for each in documents
+            if (each["pack"], each["parameter"], each["parameterDigest"]) not in known
+        ]
+        if fresh:
+            rows = [_row(_signed(each, key, clock), clock) for each in fresh]
+            connection.execute(insert(APPROVAL), rows)
+    return len(fresh)
+
+
+def _signed(document: dict[str, Any], key: Key, clock: Clock) -> dict[str, Any]:
+    return add_proof(document, key.key_id, key.signer, clock.now())
+
+
+def _row(signed: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    body = canonical(signed)
+    return {
+        "digest": sha256(body),
+        "kind": KIND,
+        "subject": _subject(signed["pack"], signed["parameter"]),
+        "officer": signed["officer"],
+        "approved_at": clock.now(),
+        "body": body,
+    }
+
+
+def _documents(connection: Connection) -> list[dict[str, Any]]:
+    """Return every stored confirmation, its signature checked under its officer's logged key."""
+    keys = officer_keys(connection)
+    query = select(APPROVAL.c.digest, APPROVAL.c.body).where(APPROVAL.c.kind == KIND)
+    rows = connection.execute(query.order_by(APPROVAL.c.subject, APPROVAL.c.officer))
+    return [_checked(bytes(row.digest), bytes(row.body), keys) for row in rows]
+
+
+def _check_signature(document: Mapping[str, Any], keys: Mapping[str, bytes]) -> None:
+    key = keys.get(document["officer"])
+    if key is None:
+        message = Text("its officer has no key in the log", "该专员在日志中没有密钥")
+        raise VerificationError("CRN-R-093", message)
+    verify_proof(document, key)
+
+
+def _checked(digest: bytes, body: bytes, keys: Mapping[str, bytes]) -> dict[str, Any]:
+    document: dict[str, Any] = parse_canonical(body)
+    try:
+        _check_signature(document, keys)
+    except VerificationError as error:
+        raise LedgerFatalError(
+            "CRN-R-093",
+            Text(
+                f"The stored confirmation {digest.hex()} is not what an officer signed: "
+                f"{error.message.en}",
+                f"已存确认 {digest.hex()} 与专员所签不符：{error.message.zh}",
+            ),
+            Text("Restore the workspace from a backup.", "请从备份恢复工作区。"),
+        ) from error
+    return document
+
+
+def confirmations_of(workspace: Workspace, packs: Collection[Pack]) -> list[Confirmed]:
+    """Return who confirmed the present value of each U parameter of some packs.
+
+    Raises:
+        LedgerFatalError: A stored confirmation does not verify.
+    """
+    with reading(workspace.engine) as connection:
+        documents = _documents(connection)
+    found = []
+    for pack in packs:
+        for parameter in pack.parameters.values():
+            wanted = (pack.id, parameter.id, parameter_digest(parameter), parameter.citation.fact)
+            officers = {
+                each["officer"]
+                for each in documents
+                if (each["pack"], each["parameter"], each["parameterDigest"], each["source"])
+                == wanted
+            }
+            if officers:
+                found.append(Confirmed(pack.id, parameter.id, tuple(sorted(officers))))
+    return found
+
+
+def confirmed_parameters(workspace: Workspace, pack: Pack) -> frozenset[str]:
+    """Return the parameters of a pack that enough officers have confirmed."""
+    found = confirmations_of(workspace, [pack])
+    return frozenset(each.parameter for each in found if each.counts)

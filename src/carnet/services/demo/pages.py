@@ -1,0 +1,189 @@
+"""How the story shows decisions, verifications and repayments."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from carnet.chain.receivable import Waterfall
+from carnet.core.money import MINOR_DIGITS, format_minor
+from carnet.core.text import Text
+from carnet.ledger.verify import Verification
+from carnet.rules.ast import Citation, Pack
+from carnet.services.demo.blocks import Block, Item, Paragraph, Table, plain
+from carnet.services.receivables import SETTLED_IN, TOKEN_DIGITS, ReceivableView
+
+UNITS_PER_CENT: Final[int] = 10 ** (TOKEN_DIGITS - MINOR_DIGITS[SETTLED_IN])
+
+CONFORMITIES = {
+    "conforming": Text("conforming", "合规"),
+    "nonconforming": Text("nonconforming", "不合规"),
+    "undetermined": Text("undetermined", "无法判定"),
+}
+SEVERITIES = {
+    "blocking": Text("blocking", "阻断"),
+    "major": Text("major", "主要"),
+    "minor": Text("minor", "次要"),
+    "info": Text("info", "提示"),
+}
+VERDICTS = {
+    "valid": Text("valid", "有效"),
+    "not_valid": Text("NOT VALID", "无效"),
+    "not_checked": Text("not checked", "未核验"),
+}
+LAW = Text("law", "法律依据")
+FACT = Text("fact", "事实")
+REMEDY = Text("remedy", "整改")
+MESSAGE = Text("finding", "问题")
+
+
+def amount(units: int) -> Text:
+    """Return an amount of the token: to the cent where it is whole cents, else exactly."""
+    cents, rest = divmod(units, UNITS_PER_CENT)
+    if rest:
+        return plain(format_minor(units, SETTLED_IN, digits=TOKEN_DIGITS))
+    return plain(format_minor(cents, SETTLED_IN))
+
+
+def citations_of(packs: Iterable[Pack]) -> dict[str, Citation]:
+    """Return every law fact that some packs cite, by id."""
+    found: dict[str, Citation] = {}
+    for pack in packs:
+        found |= {each.citation.fact: each.citation for each in pack.parameters.values()}
+        found |= pack.law
+    return found
+
+
+def _law(ids: Iterable[str], citations: Mapping[str, Citation]) -> str:
+    return "; ".join(f"{citations[name].title}, {citations[name].article}" for name in ids)
+
+
+def _words(value: Mapping[str, str]) -> Text:
+    return Text(value["en"], value["zh"])
+
+
+def _joined(parts: Sequence[str | Text]) -> Text:
+    return Text(
+        " · ".join(str(part) if isinstance(part, str) else part.en for part in parts),
+        " · ".join(str(part) if isinstance(part, str) else part.zh for part in parts),
+    )
+
+
+def findings(
+    decisions: Iterable[Mapping[str, Any]], citations: Mapping[str, Citation]
+) -> tuple[Item, ...]:
+    """Return the findings of stored decisions, each with rule, law, fact and remedy."""
+    return tuple(
+        Item(
+            _joined(
+                (
+                    decision["case"]["id"],
+                    SEVERITIES[found["severity"]],
+                    f"{decision['pack']}/{found['rule']}",
+                )
+            ),
+            (
+                (MESSAGE, _words(found["message"])),
+                (LAW, plain(_law(found["citation"], citations))),
+                (FACT, plain(", ".join(f"{f['type']}/{f['id']}" for f in found["facts"]))),
+                (REMEDY, _words(found["remedy"])),
+            ),
+        )
+        for decision in decisions
+        for found in decision["findings"]
+    )
+
+
+def conformity_table(decisions: Sequence[Mapping[str, Any]]) -> Table:
+    """Return how many stored decisions of each pack have which verdict."""
+    packs = sorted({str(decision["pack"]) for decision in decisions})
+    return Table(
+        (Text("pack", "规则包"), *CONFORMITIES.values()),
+        tuple(
+            (
+                plain(pack),
+                *(
+                    plain(sum(d["pack"] == pack and d["conformity"] == c for d in decisions))
+                    for c in CONFORMITIES
+                ),
+            )
+            for pack in packs
+        ),
+    )
+
+
+def verification_table(found: Verification) -> Table:
+    """Return the steps of a verification."""
+    return Table(
+        (Text("step", "步骤"), Text("verdict", "结论"), Text("cause", "原因")),
+        tuple((plain(step.name), VERDICTS[step.verdict], step.cause) for step in found.steps),
+    )
+
+
+def first_fault(found: Verification) -> Block:
+    """Return where a verification failed first."""
+    step = next(step for step in found.steps if step.verdict == "not_valid")
+    return Paragraph(
+        Text(
+            f"A copy with one word changed fails at the step {step.name}: {step.cause.en}",
+            f"改动一个词的副本在步骤 {step.name} 失败：{step.cause.zh}",
+        )
+    )
+
+
+def receivable_table(views: Iterable[ReceivableView]) -> Table:
+    """Return receivables as the book holds them."""
+    rows = []
+    for view in views:
+        held = view.on_chain
+        assert held is not None, "the story confirmed it"
+        state = held.state.name.lower() + (" (frozen)" if held.is_frozen else "")
+        state_zh = held.state.name.lower() + ("（已冻结）" if held.is_frozen else "")
+        rows.append(
+            (
+                plain(view.fact.id),
+                Text(state, state_zh),
+                amount(held.face),
+                amount(held.advance),
+                amount(held.owed),
+                amount(held.held),
+                plain(view.fact.due_on),
+            )
+        )
+    return Table(
+        (
+            Text("receivable", "应收账款"),
+            Text("state", "状态"),
+            Text("face", "面值"),
+            Text("advance", "预付款"),
+            Text("owed to lender", "应还资金方"),
+            Text("residual on hold", "冻结余款"),
+            Text("due", "到期日"),
+        ),
+        tuple(rows),
+    )
+
+
+def waterfall_table(payments: Iterable[tuple[str, Waterfall]]) -> Table:
+    """Return the legs of repayments as the events of the chain tell them, with their sums."""
+    return Table(
+        (
+            Text("receivable", "应收账款"),
+            Text("paid", "实付"),
+            Text("1 fee", "1 服务费"),
+            Text("2 interest", "2 利息"),
+            Text("3 principal", "3 本金"),
+            Text("4 residual", "4 余款"),
+            Text("sum of legs", "各项合计"),
+        ),
+        tuple(
+            (
+                plain(name),
+                amount(paid.paid),
+                amount(paid.fee),
+                amount(paid.interest),
+                amount(paid.principal),
+                amount(paid.residual),
+                amount(paid.fee + paid.interest + paid.principal + paid.residual),
+            )
+            for name, paid in payments
+        ),
+    )
