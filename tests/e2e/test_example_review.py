@@ -1,6 +1,7 @@
 """The sample seller's planted problems are all found, and nothing else is raised."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from carnet.rules.decision import EvaluationResult
 from carnet.rules.engine import ENGINES, evaluate
 from carnet.rules.pack import load_pack
 from carnet.rules.shelf import SHELF
-from carnet.rules.testing import run_tests
+from carnet.rules.testing import PackTest, read_tests, run_tests
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 REVIEW_DAY = date(2026, 11, 23)
@@ -126,3 +127,25 @@ def test_pack__passes_its_own_tests(packs: dict[str, Pack], pack_id: str, engine
     assert [
         item for item, result in zip(failed, results, strict=True) if not result.is_passed
     ] == []
+
+
+NAME_MISSING = re.compile(r"(The|been|for|when) not recorded\b")
+
+
+@pytest.mark.parametrize("pack_id", PACK_IDS)
+def test_pack__has_a_name_for_every_code_that_its_messages_show(
+    packs: dict[str, Pack], pack_id: str
+) -> None:
+    shown = [
+        finding["message"]["en"]
+        for test in read_tests(packs[pack_id])
+        if isinstance(test, PackTest)
+        for decision in evaluate(
+            packs[pack_id], test.facts, test.as_of, "reference", test.confirmed
+        ).to_json()["decisions"]
+        for finding in decision["findings"]
+    ]
+    assert [message for message in shown if NAME_MISSING.search(message)] == []
+    for name in ("suspended", "withdrawn", "revoked", "surrendered", "terminated"):
+        if pack_id == "eu-ce":
+            assert any(f"has been {name} since" in message for message in shown), name
