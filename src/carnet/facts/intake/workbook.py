@@ -94,12 +94,15 @@ class FaultScanner:
         elif local == "f":
             self._has_formula = True
         elif local == "v":
-            self._has_value = True
             self._text.clear()
 
     def _end(self, name: str) -> None:
         local = name.rpartition(" ")[2]
-        if local == "c":
+        if local == "v":
+            # Some programs write an empty value for a formula that they did not compute; only a
+            # formula of text has an empty result.
+            self._has_value = self._type == "str" or bool("".join(self._text).strip())
+        elif local == "c":
             if self._type == "e":
                 self.faults[self._row, self._column] = "".join(self._text)[:20] or "#ERROR"
             elif self._has_formula and not self._has_value:
@@ -154,16 +157,19 @@ def write_cells(data: bytes) -> None:
         _write({"sheet": metadata.name})
         of_sheet = faults.get(metadata.name, {})
         rows = workbook.get_sheet_by_name(metadata.name).to_python(skip_empty_area=False)
-        for row, cells in enumerate(rows):
-            values = [cell_to_json(cell) for cell in cells]
-            _write(_with_faults(row, values, of_sheet) if of_sheet else values)
+        values = [[cell_to_json(cell) for cell in cells] for cells in rows]
+        put_faults(values, of_sheet)
+        for row in values:
+            _write(row)
 
 
-def _with_faults(row: int, values: list[Any], faults: Faults) -> list[Any]:
-    return [
-        {"error": faults[row, column]} if (row, column) in faults else value
-        for column, value in enumerate(values)
-    ]
+def put_faults(rows: list[list[Any]], faults: Faults) -> None:
+    """Put the faults in their places, also beyond what the reader took for the used area."""
+    for (row, column), fault in faults.items():
+        rows.extend([] for _ in range(row + 1 - len(rows)))
+        cells = rows[row]
+        cells.extend("" for _ in range(column + 1 - len(cells)))
+        cells[column] = {"error": fault}
 
 
 def main() -> None:
