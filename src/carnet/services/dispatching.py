@@ -161,7 +161,9 @@ class Dispatcher:
         """Go on with a transaction that was stored, and perhaps sent, before a crash."""
         transaction = _stored(action)
         try:
+            crash_point(_point(intent, "before-send"))
             intent.sender.broadcast(transaction)
+            crash_point(_point(intent, "after-send"))
             receipt = intent.sender.wait(transaction.tx_hash)
         except NodeRefusedError:
             # Its nonce was used by another transaction, so it can never take effect.
