@@ -87,3 +87,10 @@ def test_write_atomic__killed_before_the_rename_keeps_the_old_content(tmp_path: 
     write_atomic(path, b"new")
     assert path.read_bytes() == b"new"
     assert mode_of(path) == 0o644
+
+
+def test_write_atomic__failed_leaves_nothing_beside(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_atomic(tmp_path / "taken", b"data")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]

@@ -159,3 +159,25 @@ def test_import__the_size_limit_is_the_setting(
     with Workspace.open(workspace_path) as workspace, pytest.raises(IntakeError) as caught:
         import_files(workspace, [files / "party.csv"], clock)
     assert f"{len(PARTIES)} bytes" in str(caught.value)
+
+
+def test_import__so_many_differences_that_reading_stops(
+    do_import: Import, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do_import("party.csv")
+    (files / "party.csv").write_text(PARTIES.replace("Seller", "A").replace("Platform", "B"))
+    monkeypatch.setattr("carnet.facts.issue.PROBLEMS_READ_MAX", 1)
+    with pytest.raises(IntakeError) as caught:
+        do_import("party.csv")
+    assert not caught.value.is_complete
+    assert len(caught.value.issues) == 1
+
+
+def test_report__as_json(do_import: Import) -> None:
+    assert do_import("party.csv").to_json() == {
+        "import": 1,
+        "new": 2,
+        "replaced": 0,
+        "known": 0,
+        "types": {"party": {"new": 2, "replaced": 0, "known": 0}},
+    }

@@ -128,3 +128,12 @@ def test_settings__have_no_default_that_is_refused() -> None:
 def test_settings_page__names_every_setting_and_no_other() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert rows == [(name, variable_of(name)) for name in Settings.model_fields]
+
+
+def test_settings__unreadable_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it cannot be read"):
+        load_settings(tmp_path)
+
+
+def test_settings__address_that_is_none(load: Load) -> None:
+    assert load("rpc_url = 'http://[broken'").rpc_url == "http://[broken"

@@ -1,6 +1,7 @@
 """Engines, transactions, and what the database itself refuses."""
 
 import multiprocessing
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Dialect, Engine, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from carnet.core.errors import ConflictError, InputError, StoreError, StoreUnavailableError
-from carnet.store.engine import open_engine, parse_database_url, reading, writing
+from carnet.store.engine import (
+    _configure_sqlite,
+    open_engine,
+    parse_database_url,
+    reading,
+    writing,
+)
+from carnet.store.errors import explain
 from carnet.store.locks import Lock
 from carnet.store.tables import CHECKPOINT
+from carnet.store.types import Day, Instant
 
 Mode = Callable[[Engine], AbstractContextManager[Connection]]
 
@@ -231,3 +241,28 @@ def test_open_engine__dead_server(tmp_path: Path) -> None:
         pass
     assert caught.value.code == "CRN-C-021"
     engine.dispose()
+
+
+def test_connection__without_a_write_ahead_log_is_refused() -> None:
+    connection = sqlite3.connect(":memory:")
+    with pytest.raises(StoreError, match="cannot hold a write-ahead log") as caught:
+        _configure_sqlite(connection, 1)
+    connection.close()
+    assert caught.value.code == "CRN-C-024"
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
+def test_types__nothing_stays_nothing(dialect: Dialect) -> None:
+    for kind in (Instant(), Day()):
+        assert kind.process_bind_param(None, dialect) is None
+        assert kind.process_result_value(None, dialect) is None
+
+
+def test_explain__a_read_only_disk_is_told_from_our_own_fault(sqlite_template: Path) -> None:
+    connection = sqlite3.connect(f"file:{sqlite_template}?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        connection.execute("DELETE FROM outbox")
+    connection.close()
+    error = DBAPIError("DELETE", None, caught.value)
+    assert isinstance(explain(error, is_writing=True), StoreUnavailableError)
+    assert explain(error, is_writing=False) is None

@@ -14,6 +14,7 @@ from carnet.core.envelope import Secret, open_file, seal_file
 from carnet.core.errors import InputError, NotFoundError, StoreError
 from carnet.services.workspace import PROOF_FILE, Workspace, create
 from carnet.store.digest import content_digest
+from carnet.store.schema import REVISIONS
 
 INIT_POINTS = ("init.after-claim", "init.after-key", "init.before-settings", "files.before-rename")
 MAKE = """
@@ -174,3 +175,15 @@ def test_open__relative_database_lies_in_the_workspace(tmp_path: Path, clock: Fi
     create(tmp_path / "w", clock=clock, database_url="sqlite:///own.db")
     assert (tmp_path / "w" / "own.db").is_file()
     Workspace.open(tmp_path / "w").close()
+
+
+def test_open__database_without_tables_until_upgraded(workspace_path: Path) -> None:
+    (workspace_path / "other.db").touch()
+    settings = workspace_path / "carnet.toml"
+    settings.write_text('database_url = "sqlite:///other.db"\n')
+    with pytest.raises(StoreError) as caught:
+        Workspace.open(workspace_path)
+    assert caught.value.code == "CRN-C-027"
+    with Workspace.open(workspace_path, is_upgrading=True) as workspace:
+        assert workspace.upgrade() == REVISIONS
+    Workspace.open(workspace_path).close()

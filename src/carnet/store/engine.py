@@ -140,11 +140,11 @@ def open_engine(
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(*, is_writing: bool) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        meaning = explain(error)
+        meaning = explain(error, is_writing=is_writing)
         if meaning is None:
             raise
         raise meaning from error
@@ -153,7 +153,7 @@ def _explained() -> Iterator[None]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read from one snapshot of the database; the database refuses every write."""
-    with _explained(), engine.connect() as connection:
+    with _explained(is_writing=False), engine.connect() as connection:
         yield connection
 
 
@@ -170,7 +170,7 @@ def writing(engine: Engine, lock: Lock | None = None) -> Iterator[Connection]:
         StoreUnavailableError: The database does not answer. If that happened at the end, whether
             the transaction was committed is unknown: read before trying again.
     """
-    with _explained(), engine.connect() as connection:
+    with _explained(is_writing=True), engine.connect() as connection:
         # READ COMMITTED, not the readers' level: a snapshot taken before the lock was granted
         # would hide what its previous holder committed.
         if connection.dialect.name == "postgresql":

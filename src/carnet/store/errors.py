@@ -11,6 +11,7 @@ from carnet.core.text import Text
 _SQLITE_LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SQLITE_DAMAGED: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _SQLITE_DISK: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_SQLITE_READ_ONLY: Final = sqlite3.SQLITE_READONLY
 _POSTGRESQL_LOCKED: Final = {"55P03", "40001", "40P01"}
 """lock_not_available, serialization_failure, deadlock_detected."""
 
@@ -60,20 +61,22 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _of_sqlite(error: sqlite3.Error) -> CarnetError | None:
+def _of_sqlite(error: sqlite3.Error, *, is_writing: bool) -> CarnetError | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _SQLITE_LOCKED:
         return _locked()
     if code in _SQLITE_DAMAGED:
         return _damaged(_first_line(error))
-    return _unavailable(_first_line(error)) if code in _SQLITE_DISK else None
+    # A reader that meets it tried to write, which is our own fault and not the disk's.
+    is_disk = code in _SQLITE_DISK or (is_writing and code == _SQLITE_READ_ONLY)
+    return _unavailable(_first_line(error)) if is_disk else None
 
 
-def explain(error: DBAPIError) -> CarnetError | None:
+def explain(error: DBAPIError, *, is_writing: bool) -> CarnetError | None:
     """Return what an error of the database means for a user; None for a fault of our own code."""
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        return _of_sqlite(cause)
+        return _of_sqlite(cause, is_writing=is_writing)
     state = getattr(cause, "sqlstate", None)
     if state in _POSTGRESQL_LOCKED:
         return _locked()
