@@ -34,7 +34,7 @@ from carnet.facts.parse import (
 from carnet.facts.schema import Kind
 
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_PARTS_MAX = 4096
+PARTS_MAX = 4096
 _ENCRYPTED_FLAG = 1
 _XLSX = Text("an XLSX workbook", "XLSX 工作簿")
 _SAVE_AGAIN = Text(
@@ -179,12 +179,12 @@ def check_archive(data: bytes, limits: IntakeLimits) -> None:
     if any(part.flag_bits & _ENCRYPTED_FLAG for part in parts):
         raise _encrypted()
     size = sum(part.file_size for part in parts)
-    if size > limits.unpacked_size_max or len(parts) > _PARTS_MAX:
+    if size > limits.unpacked_size_max or len(parts) > PARTS_MAX:
         raise refuse(
             f"{len(parts)} parts of {size} bytes after unpacking",
             Text(
-                f"at most {_PARTS_MAX} parts of {limits.unpacked_size_max} bytes",
-                f"解压后不超过 {_PARTS_MAX} 个部件、{limits.unpacked_size_max} 字节",
+                f"at most {PARTS_MAX} parts of {limits.unpacked_size_max} bytes",
+                f"解压后不超过 {PARTS_MAX} 个部件、{limits.unpacked_size_max} 字节",
             ),
             Text(
                 "Split the workbook, or save the sheets as CSV.",
