@@ -29,14 +29,10 @@ def state_word(state: "ReceivableState") -> str:
 
 
 def money(units: int) -> str:
-    """Return an amount of the token for people, exact to its last digit."""
-    from carnet.core.money import format_minor
-    from carnet.services.receivables import SETTLED_IN, TOKEN_DIGITS
+    """Return an amount of the token for people, with its currency."""
+    from carnet.services.receivables import SETTLED_IN, format_units
 
-    cent = 10 ** (TOKEN_DIGITS - 2)
-    if units % cent == 0:
-        return format_minor(units // cent, SETTLED_IN)
-    return format_minor(units, SETTLED_IN, digits=TOKEN_DIGITS)
+    return f"{format_units(units)} {SETTLED_IN}"
 
 
 def view_json(view: "ReceivableView") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Money as integers of minor units, rates as basis points, divisions that name their rounding.
 
-No float and no Decimal takes part in a decision: Decimal appears only in `format_minor`.
+No float and no Decimal takes part in a decision: Decimal appears only in `format_digits`.
 """
 
 from dataclasses import dataclass
@@ -93,7 +93,16 @@ class Money:
         return format_minor(self.minor, self.currency)
 
 
-def format_minor(minor: int, currency: str, *, digits: int | None = None) -> str:
+def format_digits(minor: int, digits: int) -> str:
+    """Return an amount for people without its currency, with that many digits after the point.
+
+    >>> format_digits(123456, 2)
+    '1,234.56'
+    """
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f}"
+
+
+def format_minor(minor: int, currency: str) -> str:
     """Return an amount for people, such as ``1,234.56 USD``.
 
     >>> format_minor(123456, "USD")
@@ -101,8 +110,7 @@ def format_minor(minor: int, currency: str, *, digits: int | None = None) -> str
     >>> format_minor(-5, "JPY")
     '-5 JPY'
     """
-    places = MINOR_DIGITS[currency] if digits is None else digits
-    return f"{Decimal(minor).scaleb(-places):,.{places}f} {currency}"
+    return f"{format_digits(minor, MINOR_DIGITS[currency])} {currency}"
 
 
 @dataclass(frozen=True, slots=True)

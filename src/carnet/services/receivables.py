@@ -21,7 +21,7 @@ from carnet.chain.receivable import (
 from carnet.core.clock import day_number
 from carnet.core.digests import DIGEST_SIZE, digest_from_hex
 from carnet.core.errors import InputError, NotFoundError
-from carnet.core.money import MINOR_DIGITS
+from carnet.core.money import MINOR_DIGITS, format_digits
 from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
@@ -114,6 +114,17 @@ def token_units(minor: int, currency: str) -> int:
         )
     scale: int = 10 ** (TOKEN_DIGITS - MINOR_DIGITS[currency])
     return minor * scale
+
+
+def format_units(units: int) -> str:
+    """Return an amount of the token for people: to the cent where it is whole cents, else exactly.
+
+    >>> format_units(12_345_670_000), format_units(1)
+    ('12,345.67', '0.000001')
+    """
+    digits = MINOR_DIGITS[SETTLED_IN]
+    minor, rest = divmod(units, 10 ** (TOKEN_DIGITS - digits))
+    return format_digits(units, TOKEN_DIGITS) if rest else format_digits(minor, digits)
 
 
 def find_receivable(workspace: Workspace, receivable_id: str) -> ReceivableFact:

@@ -1,17 +1,14 @@
 """How the story shows decisions, verifications and repayments."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from carnet.chain.receivable import Waterfall
-from carnet.core.money import MINOR_DIGITS, format_minor
+from carnet.chain.receivable import ReceivableState, Waterfall
 from carnet.core.text import Text
 from carnet.ledger.verify import Verification
 from carnet.rules.ast import Citation, Pack
 from carnet.services.demo.blocks import Block, Item, Paragraph, Table, plain
-from carnet.services.receivables import SETTLED_IN, TOKEN_DIGITS, ReceivableView
-
-UNITS_PER_CENT: Final[int] = 10 ** (TOKEN_DIGITS - MINOR_DIGITS[SETTLED_IN])
+from carnet.services.receivables import ReceivableView, format_units
 
 CONFORMITIES = {
     "conforming": Text("conforming", "合规"),
@@ -29,6 +26,14 @@ VERDICTS = {
     "not_valid": Text("NOT VALID", "无效"),
     "not_checked": Text("not checked", "未核验"),
 }
+STATES = {
+    ReceivableState.CONFIRMED: Text("confirmed", "已确权"),
+    ReceivableState.FUNDED: Text("funded", "已融资"),
+    ReceivableState.OVERDUE: Text("overdue", "已逾期"),
+    ReceivableState.SETTLED: Text("settled", "已结清"),
+}
+"""The states that the story reaches."""
+
 LAW = Text("law", "法律依据")
 FACT = Text("fact", "事实")
 REMEDY = Text("remedy", "整改")
@@ -36,11 +41,8 @@ MESSAGE = Text("finding", "问题")
 
 
 def amount(units: int) -> Text:
-    """Return an amount of the token: to the cent where it is whole cents, else exactly."""
-    cents, rest = divmod(units, UNITS_PER_CENT)
-    if rest:
-        return plain(format_minor(units, SETTLED_IN, digits=TOKEN_DIGITS))
-    return plain(format_minor(cents, SETTLED_IN))
+    """Return an amount of the token."""
+    return plain(format_units(units))
 
 
 def citations_of(packs: Iterable[Pack]) -> dict[str, Citation]:
@@ -135,12 +137,13 @@ def receivable_table(views: Iterable[ReceivableView]) -> Table:
     for view in views:
         held = view.on_chain
         assert held is not None, "the story confirmed it"
-        state = held.state.name.lower() + (" (frozen)" if held.is_frozen else "")
-        state_zh = held.state.name.lower() + ("（已冻结）" if held.is_frozen else "")
+        state = STATES[held.state]
+        if held.is_frozen:
+            state = Text(f"{state.en} (frozen)", f"{state.zh}（已冻结）")
         rows.append(
             (
                 plain(view.fact.id),
-                Text(state, state_zh),
+                state,
                 amount(held.face),
                 amount(held.advance),
                 amount(held.owed),
@@ -152,7 +155,7 @@ def receivable_table(views: Iterable[ReceivableView]) -> Table:
         (
             Text("receivable", "应收账款"),
             Text("state", "状态"),
-            Text("face", "面值"),
+            Text("face USD", "面值 USD"),
             Text("advance", "预付款"),
             Text("owed to lender", "应还资金方"),
             Text("residual on hold", "冻结余款"),
@@ -167,7 +170,7 @@ def waterfall_table(payments: Iterable[tuple[str, Waterfall]]) -> Table:
     return Table(
         (
             Text("receivable", "应收账款"),
-            Text("paid", "实付"),
+            Text("paid USD", "实付 USD"),
             Text("1 fee", "1 服务费"),
             Text("2 interest", "2 利息"),
             Text("3 principal", "3 本金"),

@@ -291,7 +291,8 @@ class _Story:
                     f"{PAID_ON}: each platform pays its lockbox by a plain transfer; the keeper "
                     f"found {len(report.due)} lockboxes with money and swept {len(report.swept)}.",
                     f"{PAID_ON}：平台以普通转账付款至专用地址；"
-                    f"自动执行器发现 {len(report.due)} 个有余额的地址，归集 {len(report.swept)} 个。",
+                    f"自动执行器发现 {len(report.due)} 个有余额的地址，"
+                    f"归集 {len(report.swept)} 个。",
                 )
             ),
             pages.waterfall_table(payments),
@@ -312,7 +313,7 @@ class _Story:
         )
         held = pages.amount(book.balance_of(book.contract.address))
         return Table(
-            (Text("account", "账户"), Text("balance on the chain", "链上余额")),
+            (Text("account", "账户"), Text("USD on the chain", "链上余额 USD")),
             (*rows, (Text("book (on hold)", "账簿（冻结中）"), held)),
         )
 
