@@ -70,7 +70,7 @@ def _key_error(text: str, en: str, zh: str) -> CheckpointError:
         Text(f"The verifier key {text[:120]!r} {en}.", f"验证密钥 {text[:120]!r} {zh}。"),
         Text(
             "Copy it whole, as `name+hash+key`, from the operator of the log or of the witness.",
-            "请从日志或见证方运营者处完整复制，格式为 name+hash+key。",
+            "请从日志或见证者运营者处完整复制，格式为 name+hash+key。",
         ),
     )
 
