@@ -117,12 +117,15 @@ def test_upgrade__nothing_to_do_and_a_newer_database(tmp_path: Path) -> None:
 
 def test_upgrade__of_an_empty_database(tmp_path: Path, postgresql_url: str) -> None:
     carnet("init", tmp_path / "w")
-    environment = {"CARNET_DATABASE_URL": postgresql_url}
-    refused = carnet("status", "-w", tmp_path / "w", **environment)
+    refused = carnet("status", "-w", tmp_path / "w", CARNET_DATABASE_URL=postgresql_url)
     assert refused.returncode == 2
     assert "carnet upgrade" in refused.stderr
-    assert carnet("upgrade", "-w", tmp_path / "w", **environment).returncode == 0
-    assert carnet("status", "-w", tmp_path / "w", **environment).returncode == 0
+    assert (
+        carnet("upgrade", "-w", tmp_path / "w", CARNET_DATABASE_URL=postgresql_url).returncode == 0
+    )
+    assert (
+        carnet("status", "-w", tmp_path / "w", CARNET_DATABASE_URL=postgresql_url).returncode == 0
+    )
 
 
 def test_dead_database__could_not_decide(tmp_path: Path) -> None:

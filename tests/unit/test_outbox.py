@@ -1,6 +1,7 @@
 """The outbox: planned once, moved by compare-and-swap."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, insert
@@ -38,7 +39,7 @@ def test_plan__twice_is_one_action(engine: Engine) -> None:
 
 @pytest.mark.parametrize("other", [{"kind": "other"}, {"size": 2}])
 def test_plan__another_content_under_the_key_is_refused(
-    engine: Engine, other: dict[str, object]
+    engine: Engine, other: dict[str, Any]
 ) -> None:
     with writing(engine) as connection:
         first = plan(connection)
