@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures_ledger",
     "tests.fixtures_contracts",
     "tests.fixtures_store",
+    "tests.fixtures_story",
 ]

@@ -1,0 +1,157 @@
+"""Officers' confirmations: two signatures over the value as it stands, checked on every read."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from carnet.core.canonical import canonical, parse_canonical
+from carnet.core.clock import FixedClock
+from carnet.core.digests import sha256
+from carnet.core.errors import InputError, LedgerFatalError
+from carnet.rules.ast import Pack
+from carnet.services import approvals
+from carnet.services.reviewing import newest_packs
+from carnet.services.workspace import Workspace, create
+from carnet.store.engine import reading, writing
+from carnet.store.tables import APPROVAL
+
+CLOCK = FixedClock(datetime(2026, 11, 23, 8, tzinfo=UTC))
+PACK = "eu-ce"
+PARAMETER = "lvd_applies_from"
+
+
+@pytest.fixture(scope="module")
+def packs() -> dict[str, Pack]:
+    return newest_packs()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    create(tmp_path / "w", clock=CLOCK)
+    with Workspace.open(tmp_path / "w") as opened:
+        yield opened
+
+
+def confirmation(**changes: object) -> approvals.Confirmation:
+    values = {
+        "pack": PACK,
+        "parameter": PARAMETER,
+        "source": "EU-LVD",
+        "reason": {"en": "Read.", "zh": "已查阅。"},
+        "officers": ["officer-1", "officer-2"],
+        "approved_on": "2026-11-16",
+    }
+    return approvals.Confirmation.model_validate_json(json.dumps(values | changes))
+
+
+def sign(workspace: Workspace, packs: dict[str, Pack], *officers: str) -> None:
+    for officer in officers:
+        approvals.sign_confirmations(workspace, [confirmation()], packs, officer, CLOCK)
+
+
+def test_confirmation__counts_with_two_officers_not_with_one(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    sign(workspace, packs, "officer-1", "officer-1")
+    assert approvals.confirmed_parameters(workspace, packs[PACK]) == frozenset()
+    sign(workspace, packs, "officer-2")
+    assert approvals.confirmed_parameters(workspace, packs[PACK]) == {PARAMETER}
+
+
+def test_officers__sign_with_keys_of_their_own(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    sign(workspace, packs, "officer-1", "officer-2")
+    with reading(workspace.engine) as connection:
+        bodies = [
+            parse_canonical(bytes(b))
+            for b in connection.execute(
+                APPROVAL.select().with_only_columns(APPROVAL.c.body)
+            ).scalars()
+        ]
+    assert len({body["proof"]["verificationMethod"] for body in bodies}) == 2
+
+
+def test_signing_again__adds_nothing(workspace: Workspace, packs: dict[str, Pack]) -> None:
+    again = [
+        approvals.sign_confirmations(workspace, [confirmation()], packs, "officer-1", CLOCK)
+        for _ in range(2)
+    ]
+    assert again == [1, 0]
+
+
+def test_confirmation__ends_when_the_pack_changes_the_value(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    sign(workspace, packs, "officer-1", "officer-2")
+    pack = packs[PACK]
+    old = pack.parameters[PARAMETER]
+    dated = dataclasses.replace(old.values[0], value=date(2020, 1, 1))
+    changed = dataclasses.replace(old, values=(dated,))
+    edited = dataclasses.replace(pack, parameters={**pack.parameters, PARAMETER: changed})
+    assert approvals.confirmed_parameters(workspace, edited) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"pack": "no-such"}, "no such pack"),
+        ({"parameter": "no_such"}, "no such parameter"),
+        ({"source": "EU-EMC"}, "the pack cites EU-LVD"),
+        ({"parameter": "cyber_applies_from", "source": "EU-RED-CYBER"}, "status is not U"),
+    ],
+)
+def test_signing__refuses_what_does_not_fit_the_pack(
+    workspace: Workspace, packs: dict[str, Pack], changes: dict[str, object], what: str
+) -> None:
+    with pytest.raises(InputError, match=what):
+        approvals.sign_confirmations(
+            workspace, [confirmation(**changes)], packs, "officer-1", CLOCK
+        )
+
+
+def test_signing__refuses_an_officer_whom_no_confirmation_names(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    with pytest.raises(InputError, match="officer-9"):
+        sign(workspace, packs, "officer-9")
+
+
+def test_reading__stops_at_a_confirmation_that_no_officer_signed(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    sign(workspace, packs, "officer-1", "officer-2")
+    with writing(workspace.engine) as connection:
+        row = connection.execute(APPROVAL.select().limit(1)).mappings().one()
+        document = parse_canonical(bytes(row["body"]))
+        body = canonical(document | {"parameter": "emc_applies_from"})
+        forged = dict(row) | {"digest": sha256(body), "body": body}
+        connection.execute(insert(APPROVAL), forged)
+    with pytest.raises(LedgerFatalError, match="CRN-R-093"):
+        approvals.confirmed_parameters(workspace, packs[PACK])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "{}", '[{"pack": "eu-ce"}]', '[{"pack": 1.5}]'],
+)
+def test_reading_a_file__refuses_what_is_no_list_of_confirmations(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "approvals.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="CRN-R-090"):
+        approvals.read_confirmations(path)
+
+
+def test_reading_a_file__needs_two_officers(tmp_path: Path) -> None:
+    path = tmp_path / "approvals.json"
+    item = confirmation().model_dump(mode="json") | {"officers": ["officer-1"]}
+    path.write_text(json.dumps([item]))
+    with pytest.raises(InputError, match="officers"):
+        approvals.read_confirmations(path)
