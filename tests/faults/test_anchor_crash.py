@@ -101,6 +101,28 @@ def test_anchor__killed_with_its_node_at_every_point(chain_workspace: Workspace)
     assert [state for state, _ in _anchor_rows(chain_workspace)] == ["confirmed"]
 
 
+def test_anchor__a_stored_transaction_whose_nonce_was_used_is_signed_anew(
+    session: ChainSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attest(session.workspace, "LST-1", "conforming", CHAIN_START.date().replace(day=24))
+    append_records(session.workspace, CLOCK)
+
+    def die(name: str) -> None:
+        if name == "anchor.before-send":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("carnet.services.dispatching.crash_point", die)
+    with pytest.raises(KeyboardInterrupt):
+        push(session)
+    monkeypatch.undo()
+    registry = session.contract(REGISTRY)
+    registry.send(session.sender(ChainRole.ANCHORER), "claim", b"\x05" * 32)
+    done = push(session)
+    assert done.is_new
+    assert _anchored_events(session)[-1] == done.size
+    assert _anchor_rows(session.workspace)[-1] == ("confirmed", 2)
+
+
 def test_anchor__run_twice_is_one_anchor_read_back_in_one_call(session: ChainSession) -> None:
     before = session.rpc.block_number()
     again = push(session)
