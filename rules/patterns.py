@@ -1,0 +1,423 @@
+"""Conditions as the live engine tests them: flat conjunctions over integers that are always there.
+
+Every value that a condition compares becomes a property of a message: an integer. Dates are day
+numbers, booleans 0 and 1, texts numbers given for one case, so that equal texts and only those have
+equal numbers. A value that may be unknown has three companions: a flag (1 known, 0 absent,
+2 undetermined) and a lowest and a highest value it could have, both itself where it is known. So
+both forms of a comparison are flat: *sure* asks that both sides be known and the comparison hold,
+*maybe* asks whether it could hold, `a < b` being `lowest(a) < highest(b)`.
+
+Conditions with alternatives come out as several conjunctions. Nested junctions are never given to
+the engine: it was seen to answer them wrongly.
+
+Source: docs/adr/0006-durable-rules-safe-profile.md; docs/spec/pack-format.md, PF-12.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import product
+from typing import Any
+
+from carnet.core.clock import day_number
+from carnet.core.text import Text
+from carnet.facts.fact import Fact
+from carnet.rules.ast import (
+    Call,
+    Comparison,
+    Condition,
+    FieldRef,
+    Line,
+    Literal_,
+    MeasureRef,
+    Membership,
+    Operator,
+    ParameterRef,
+    Presence,
+    Rule,
+    Truth,
+    Value,
+    fields_of,
+    parts_of,
+    values_of,
+)
+from carnet.rules.case import Bindings, Case, Run
+from carnet.rules.parameters import Known, Unknown
+from carnet.rules.section import defect
+from carnet.rules.values import line_holds, value_of, verdict_of
+
+CASE = "case"
+CASE_TYPE = ""
+"""The fact type under which the anchor's own properties are kept."""
+OWN = "$"
+"""The alias under which a term names the fact that it is a property of."""
+LOWEST, HIGHEST = -(2**53), 2**53
+"""Below and above every integer that a fact may hold."""
+ITEMS_MAX = 16
+"""Items of a list that the engine tests one by one; a longer list is one property."""
+
+Conjunction = tuple[dict[str, Any], ...]
+Alternatives = tuple[Conjunction, ...]
+"""One of several conjunctions; none is never true, an empty one always."""
+Pair = tuple[Alternatives, Alternatives]
+"""The sure and the maybe form."""
+
+ALWAYS: Alternatives = ((),)
+NEVER: Alternatives = ()
+_FLIPPED: dict[Operator, Operator] = {
+    "==": "==",
+    "!=": "!=",
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+}
+_ENGINE_OPERATORS: dict[Operator, str] = {
+    "!=": "$neq",
+    "<": "$lt",
+    "<=": "$lte",
+    ">": "$gt",
+    ">=": "$gte",
+}
+
+
+def compare(operator: Operator, name: str, other: Any) -> dict[str, Any]:
+    """Return a test of the engine."""
+    return {name: other} if operator == "==" else {_ENGINE_OPERATORS[operator]: {name: other}}
+
+
+def _merged(choice: Iterable[Conjunction]) -> Conjunction:
+    tests: list[dict[str, Any]] = []
+    for conjunction in choice:
+        tests += [test for test in conjunction if test not in tests]
+    return tuple(tests)
+
+
+def every(parts: Iterable[Alternatives]) -> Alternatives:
+    """Return that all of some alternatives hold, multiplied out."""
+    return tuple(_merged(choice) for choice in product(*parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One property of the messages of a fact type.
+
+    Args:
+        source: The value it holds, or the line whose verdict it holds (1, 0; 2 unknown).
+        is_certain: Whether it is always known, so that it has no companions.
+    """
+
+    source: Value | Line
+    is_certain: bool
+
+    def worth(self, bindings: Bindings, case: Case) -> tuple[Known, int]:
+        """Return the value and its flag for one fact."""
+        if isinstance(self.source, Line):
+            verdict = line_holds(self.source, bindings, case)
+            return (2 if isinstance(verdict, Unknown) else int(verdict)), 1
+        found = value_of(self.source, bindings, case)
+        if isinstance(found, Unknown):
+            return 0, 0 if found.is_absent else 2
+        return found, 1
+
+
+@dataclass(slots=True)
+class Layout:
+    """The properties of the messages of each fact type, and the numbers of constant texts."""
+
+    terms: dict[str, dict[Term, int]] = field(default_factory=dict)
+    texts: dict[str, int] = field(default_factory=dict)
+
+    def number(self, fact_type: str, term: Term) -> int:
+        """Return the number of a property, adding it where it is new."""
+        known = self.terms.setdefault(fact_type, {})
+        return known.setdefault(term, len(known))
+
+    def encode(self, value: Known) -> int:
+        """Return a constant as the engine compares it."""
+        if isinstance(value, str):
+            return self.texts.setdefault(value, len(self.texts) + 1)
+        assert not isinstance(value, tuple), "a list never reaches the engine"
+        return day_number(value) if isinstance(value, date) else int(value)
+
+
+# --- terms ------------------------------------------------------------------------------------
+
+
+def rename_value(value: Value, names: Mapping[str, str]) -> Value:
+    """Return a value with its aliases renamed."""
+    if isinstance(value, FieldRef):
+        return replace(value, alias=names.get(value.alias, value.alias))
+    if isinstance(value, Call):
+        return replace(value, arguments=tuple(rename_value(one, names) for one in value.arguments))
+    return value
+
+
+def rename_condition(condition: Condition, names: Mapping[str, str]) -> Condition:
+    """Return a condition with its aliases renamed."""
+    if isinstance(condition, Comparison):
+        left, right = rename_value(condition.left, names), rename_value(condition.right, names)
+        return Comparison(condition.operator, left, right)
+    if isinstance(condition, Presence):
+        renamed = rename_value(condition.field, names)
+        assert isinstance(renamed, FieldRef), "a field stays a field"
+        return replace(condition, field=renamed)
+    return replace(condition, value=rename_value(condition.value, names))
+
+
+def rename_line(line: Line, names: Mapping[str, str]) -> Line:
+    """Return a line with its aliases renamed."""
+    return replace(
+        line,
+        conditions=tuple(rename_condition(one, names) for one in line.conditions),
+        aliases=frozenset(names.get(alias, alias) for alias in line.aliases),
+    )
+
+
+def is_certain(value: Value) -> bool:
+    """Return whether a value is known for every fact."""
+    return value.is_certain if isinstance(value, FieldRef) else isinstance(value, Literal_)
+
+
+def constant_of(value: Value, run: Run) -> Known | Unknown | None:
+    """Return what a value is worth in every case of a run; None where that differs."""
+    if any(isinstance(part, FieldRef | MeasureRef) for part in parts_of(value)):
+        return None
+    return value_of(value, {}, Case(run, Fact("", "", {})))
+
+
+# --- sides of comparisons ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison as seen from the message it is placed on.
+
+    Args:
+        holder: The alias that has the property; empty for the message itself.
+        number: The property's number; -1 for a constant.
+        constant: The constant.
+        is_certain: Whether it is always known.
+    """
+
+    holder: str
+    number: int
+    constant: int = 0
+    is_certain: bool = True
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a property of the message itself."""
+        return not self.holder and self.number >= 0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same for every case."""
+        return self.number < 0
+
+    def name(self, bound: str = "p") -> str:
+        """Return the property, or its lowest (`l`) or highest (`h`) value."""
+        return f"{'p' if self.is_certain else bound}{self.number}"
+
+    def operand(self, bound: str = "p") -> Any:
+        """Return what stands on the right of a test."""
+        return self.constant if self.is_constant else {self.holder or "$m": self.name(bound)}
+
+    def known(self) -> Conjunction:
+        """Return the tests that the side is known."""
+        if self.is_certain:
+            return ()
+        if self.holder:
+            return (compare("==", "k", {self.holder: f"k{self.number}"}),)
+        return (compare("==", f"k{self.number}", 1),)
+
+
+def _may_hold(operator: Operator, own: Side, other: Side) -> Alternatives:
+    """Return whether a comparison could hold, given the lowest and highest values of its sides."""
+    below = compare("<=" if operator == "==" else "<", own.name("l"), other.operand("h"))
+    above = compare(">=" if operator == "==" else ">", own.name("h"), other.operand("l"))
+    if operator == "==":
+        return ((below, above),)
+    if operator == "!=":
+        return ((below,), (above,))
+    low = operator in {"<", "<="}
+    return (
+        (compare(operator, own.name("l" if low else "h"), other.operand("h" if low else "l")),),
+    )
+
+
+# --- lines ------------------------------------------------------------------------------------
+
+
+class Placer:
+    """Compiles the lines of the messages of one rule.
+
+    Args:
+        rule: The rule, under aliases that the compiler assigned.
+        run: The run, whose date and parameters are constants.
+        layout: Where properties are noted.
+        types: Fact type of every matched alias.
+    """
+
+    def __init__(self, rule: Rule, run: Run, layout: Layout, types: Mapping[str, str]) -> None:
+        self._rule = rule
+        self._run = run
+        self._layout = layout
+        self._types = types
+
+    def lines(self, lines: Iterable[Line], at: str) -> Pair:
+        """Return both forms of some lines on the message of an alias."""
+        pairs = [self._line(line, at) for line in lines]
+        return every(pair[0] for pair in pairs), every(pair[1] for pair in pairs)
+
+    def _line(self, line: Line, at: str) -> Pair:
+        if len(line.conditions) == 1:
+            return self._condition(line.conditions[0], at, line)
+        if not line.aliases & self._types.keys() - {at}:
+            return self._verdict(line.conditions, at, at)
+        pairs = [self._condition(one, at, line) for one in line.conditions]
+        return (
+            tuple(conjunction for pair in pairs for conjunction in pair[0]),
+            tuple(conjunction for pair in pairs for conjunction in pair[1]),
+        )
+
+    def _condition(self, condition: Condition, at: str, line: Line) -> Pair:
+        if isinstance(condition, Truth):
+            wanted = Literal_(not condition.is_negated, "boolean")
+            return self._comparison(Comparison("==", condition.value, wanted), at, line)
+        if isinstance(condition, Comparison):
+            return self._comparison(condition, at, line)
+        if isinstance(condition, Presence):
+            return self._presence(condition, at)
+        return self._membership(condition, at)
+
+    # -- verdicts worked out beforehand --
+
+    def _verdict(self, conditions: tuple[Condition, ...], holder: str, at: str) -> Pair:
+        """Return tests of a verdict that is a property of the message or of another one."""
+        own = tuple(rename_condition(one, {holder: OWN}) for one in conditions)
+        certain = all(
+            is_certain(value) or self._is_known_constant(value)
+            for one in own
+            for value in values_of(one)
+        )
+        fact_type = CASE_TYPE if holder == CASE else self._types[holder]
+        number = self._layout.number(fact_type, Term(Line("", own), is_certain=True))
+        if holder == at:
+            sure, maybe = compare("==", f"p{number}", 1), compare("!=", f"p{number}", 0)
+        else:
+            sure = compare("==", "k", {holder: f"p{number}"})
+            maybe = compare("!=", "z", {holder: f"p{number}"})
+        return ((sure,),), ((sure if certain else maybe,),)
+
+    def _is_known_constant(self, value: Value) -> bool:
+        constant = constant_of(value, self._run)
+        return constant is not None and not isinstance(constant, Unknown)
+
+    # -- membership and presence --
+
+    def _membership(self, condition: Membership, at: str) -> Pair:
+        items: Any = condition.items
+        if isinstance(items, ParameterRef):
+            items = self._run.parameters[items.id]
+        holder = self._alias_of(condition.value)
+        listed = not isinstance(items, Unknown) and 0 < len(items) <= ITEMS_MAX
+        if not listed or holder != at or not is_certain(condition.value):
+            return self._verdict((condition,), at if holder == CASE else holder, at)
+        side = self._side(condition.value, at)
+        assert isinstance(side, Side), "a certain value is known"
+        numbers = [self._layout.encode(item) for item in items]
+        if condition.is_negated:
+            tests = tuple(compare("!=", side.name(), number) for number in numbers)
+            return (tests,), (tests,)
+        choices = [compare("==", side.name(), number) for number in numbers]
+        test = choices[0] if len(choices) == 1 else {"$or": choices}
+        return ((test,),), ((test,),)
+
+    def _presence(self, condition: Presence, at: str) -> Pair:
+        if condition.field.is_certain:
+            settled = NEVER if condition.is_negated else ALWAYS
+            return settled, settled
+        side = self._side(condition.field, at)
+        assert isinstance(side, Side), "a field is never a constant"
+        known: tuple[str, Any] = (f"k{side.number}", 1)
+        absent: tuple[str, Any] = (f"k{side.number}", 0)
+        if side.holder:
+            flag = {side.holder: f"k{side.number}"}
+            known, absent = ("k", flag), ("z", flag)
+        if condition.is_negated:
+            return ((compare("==", *absent),),), ((compare("!=", *known),),)
+        return ((compare("==", *known),),), ((compare("!=", *absent),),)
+
+    # -- comparisons --
+
+    def _alias_of(self, value: Value) -> str:
+        """Return the matched alias that a value reads; `case` where it reads none."""
+        return min({one.alias for one in fields_of(value)} & self._types.keys(), default=CASE)
+
+    def _side(self, value: Value, at: str, *, own: bool = False) -> Side | Unknown:
+        """Return a side; `own` makes a value that reads no matched fact a property of the message."""
+        constant = constant_of(value, self._run)
+        if isinstance(constant, Unknown):
+            return constant
+        if constant is not None and not own:
+            return Side("", -1, self._layout.encode(constant))
+        if constant is not None:
+            assert not isinstance(constant, tuple), "no list stands in a comparison"
+            value = Literal_(constant, value.kind)
+        holder = self._alias_of(value)
+        if own and holder == CASE:
+            holder = at
+        fact_type = CASE_TYPE if holder == CASE else self._types[holder]
+        certain = is_certain(value)
+        number = self._layout.number(fact_type, Term(rename_value(value, {holder: OWN}), certain))
+        return Side("" if holder == at else holder, number, 0, certain)
+
+    def _comparison(self, condition: Comparison, at: str, line: Line) -> Pair:
+        left, right = self._side(condition.left, at), self._side(condition.right, at)
+        if isinstance(left, Unknown) or isinstance(right, Unknown):
+            return NEVER, ALWAYS
+        if left.is_constant and right.is_constant:
+            verdict = verdict_of(condition, {}, Case(self._run, Fact("", "", {})))
+            return (ALWAYS, ALWAYS) if verdict is True else (NEVER, NEVER)
+        if left.is_own:
+            return self._tests(condition.operator, left, right)
+        if right.is_own:
+            return self._tests(_FLIPPED[condition.operator], right, left)
+        return self._detached(condition, at, line)
+
+    @staticmethod
+    def _tests(operator: Operator, own: Side, other: Side) -> Pair:
+        test = compare(operator, own.name(), other.operand())
+        if own.is_certain and other.is_certain:
+            return ((test,),), ((test,),)
+        sure = (*own.known(), *other.known(), test)
+        return (sure,), _may_hold(operator, own, other)
+
+    def _detached(self, condition: Comparison, at: str, line: Line) -> Pair:
+        """Compile a comparison of which neither side is a property of the message.
+
+        The side that reads no matched fact becomes one. Where both read the same fact, the
+        verdict becomes a property of that fact.
+        """
+        operator, left, right = condition.operator, condition.left, condition.right
+        if self._alias_of(left) != CASE:
+            operator, left, right = _FLIPPED[operator], right, left
+        if self._alias_of(left) == CASE:
+            own, other = self._side(left, at, own=True), self._side(right, at)
+            assert isinstance(own, Side), "a known value stays known"
+            assert isinstance(other, Side), "a known value stays known"
+            return self._tests(operator, own, other)
+        holder = self._alias_of(left)
+        if holder != self._alias_of(right):
+            raise defect(
+                "CRN-R-012",
+                self._rule.file,
+                line.number or self._rule.number,
+                Text(
+                    f"The line {line.text!r} compares two facts beside the one it stands for.",
+                    f"条件行 {line.text!r} 比较的是另外两个事实。",
+                ),
+                Text("Move the line to 'when'.", "请将该行移到 when。"),
+            )
+        return self._verdict((condition,), holder, at)
