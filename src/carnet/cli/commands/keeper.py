@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,8 @@ from carnet.cli.opening import open_workspace
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from carnet.keeper.loop import Keeper, Tick
 
 HELP = t("The keeper: does what is due, and nothing else.", "执行器：只执行到期的操作。")
@@ -65,19 +68,25 @@ def run(
     failed = False
     with open_workspace(workspace) as opened:
         keeper = Keeper(opened, SystemClock())
-        _stop_on_signals(keeper)
-        for tick in keeper.run(interval_s=float(interval), is_once=once, is_dry_run=dry_run):
-            _print_tick(tick, output_format)
-            failed = tick.error is not None
+        with _stopping_on_signals(keeper):
+            for tick in keeper.run(interval_s=float(interval), is_once=once, is_dry_run=dry_run):
+                _print_tick(tick, output_format)
+                failed = tick.error is not None
     if once and failed:
         sys.exit(EXIT_UNDECIDED)
 
 
-def _stop_on_signals(keeper: "Keeper") -> None:
+@contextmanager
+def _stopping_on_signals(keeper: "Keeper") -> "Iterator[None]":
     import signal
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: keeper.stop())
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: keeper.stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _print_tick(tick: "Tick", output_format: str) -> None:
