@@ -2,15 +2,17 @@
 
 import json
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from carnet.facts.codes import COUNTRIES, CURRENCIES, is_lei, split_fcc_id
 from carnet.facts.fact import Fact, fact_from_json, parse_fact
 from carnet.facts.issue import IntakeError, Issue
+from carnet.facts.types.trading import Incident
 from tests.fixtures_facts import certificate, lei_with_check_digits
 
 PARTY = {"type": "party", "id": "S-1", "name": "Example Co", "country": "CN"}
@@ -351,3 +353,21 @@ def test_scalars__are_the_only_values() -> None:
     fact = fact_from_json(certificate())
     assert isinstance(fact, Fact)
     assert {type(value) for value in fact.fields.values()} <= {str, int, bool, date, datetime}
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(2026, 1, 1),  # noqa: DTZ001
+        datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=8))),
+        datetime(2026, 1, 1, microsecond=1, tzinfo=UTC),
+        datetime(1899, 12, 31, tzinfo=UTC),
+        date(2026, 1, 1),
+    ],
+)
+def test_model__takes_instants_in_utc_alone(instant: Any) -> None:
+    values = INCIDENT | {"opened_at": instant}
+    values.pop("type")
+    with pytest.raises(ValidationError):
+        Incident.model_validate(values)
+    assert Incident.model_validate(values | {"opened_at": datetime(2026, 1, 1, tzinfo=UTC)})

@@ -6,6 +6,7 @@ import pytest
 
 from carnet.facts.fact import FactBatch, Source, fact_from_json
 from carnet.facts.intake import IntakeError, IntakeLimits, check_references
+from carnet.facts.issue import PROBLEMS_READ_MAX
 from tests.fixtures_facts import certificate
 
 PARTY = {"type": "party", "id": "S-1", "name": "Example Co", "country": "CN"}
@@ -99,3 +100,13 @@ def test_references__issues_are_bounded() -> None:
     with pytest.raises(IntakeError) as caught:
         check_references(facts, nothing, IntakeLimits(issues_max=2))
     assert (len(caught.value.issues), caught.value.hidden_count) == (2, 3)
+
+
+def test_references__checking_stops_where_everything_dangles() -> None:
+    link = fact_from_json(LINK)
+    count = PROBLEMS_READ_MAX // 2 + 1
+    facts = FactBatch((link,) * count, (Source("facts.json", 0),) * count)
+    with pytest.raises(IntakeError) as caught:
+        check_references(facts, nothing)
+    assert caught.value.problem_count == PROBLEMS_READ_MAX
+    assert not caught.value.is_complete

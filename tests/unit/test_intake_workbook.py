@@ -1,5 +1,7 @@
 """XLSX: typed cells are taken as what they are; nothing that a cell shows is lost in silence."""
 
+import json
+import sys
 import zipfile
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -9,7 +11,7 @@ import openpyxl
 import pytest
 
 from carnet.facts.intake import IntakeError, IntakeLimits, read_files
-from carnet.facts.intake.workbook import NO_VALUE, FaultScanner, column_index
+from carnet.facts.intake.workbook import NO_VALUE, FaultScanner, column_index, write_cells
 from carnet.facts.issue import Issue
 from tests.fixtures_facts import write_xlsx
 
@@ -290,3 +292,39 @@ def test_xlsx__written_with_another_prefix_and_part_names(tmp_path: Path) -> Non
             data = source.read(name).replace(b"worksheets/sheet1.xml", b"worksheets/other.xml")
             target.writestr(name.replace("sheet1.xml", "other.xml"), data)
     assert read_files([moved]).facts[0].id == "L-1"
+
+
+def test_xlsx__reading_ends_with_the_limit_of_rows(tmp_path: Path) -> None:
+    rows = [LAB[0], *([f"L-{index}", "One", "DE"] for index in range(20_000))]
+    (issue,) = refused(write_xlsx(tmp_path / "book.xlsx", {"test_lab": rows}), rows_max=1)
+    assert (issue.row, issue.found) == (3, "fact 2")
+
+
+def test_xlsx__a_process_that_cannot_start_reading_is_told(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"test_lab": LAB})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("padding", bytes(2_000_000))
+    (issue,) = refused(path, workbook_memory_max=1)
+    assert issue.found == "a workbook that takes too much memory or time"
+
+
+def test_workbook_protocol__one_line_a_row(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    cells = ["a", 1, 1.5, True, date(2026, 1, 2), datetime(2026, 1, 2, 3), time(1)]  # noqa: DTZ001
+    path = write_xlsx(tmp_path / "book.xlsx", {"one": [cells], "two": []})
+    write_cells(path.read_bytes())
+    sys.stdout.flush()
+    assert [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()] == [
+        {"sheet": "one"},
+        [
+            "a",
+            1,
+            {"fraction": "1.5"},
+            True,
+            {"date": "2026-01-02"},
+            {"datetime": "2026-01-02T03:00:00"},
+            {"other": "01:00:00"},
+        ],
+        {"sheet": "two"},
+    ]
