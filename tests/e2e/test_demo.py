@@ -137,3 +137,17 @@ def test_demo__does_not_touch_a_folder_of_something_else(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "CRN-C-081" in done.stderr
     assert (tmp_path / "carnet-demo" / "letter.txt").read_text() == "mine"
+
+
+def test_trace__leads_from_a_unit_to_its_suppliers_and_back(told: Path) -> None:
+    def nodes(direction: str, start: str) -> dict[str, dict[str, object]]:
+        words = ("trace", direction, start, "-w", "carnet-demo", "--format", "json")
+        done = run_carnet(*words, cwd=told)
+        assert done.returncode == 0, done.stderr
+        return {node["fact"]["id"]: node for node in json.loads(done.stdout)["nodes"]}
+
+    back = nodes("back", "UNT-E1-2603-0001")
+    assert back.keys() == {"BAT-E1-2603", "MAT-BT-2602", "MAT-POLY-2602"}
+    assert back["MAT-BT-2602"]["evidence"] == ["trace_link/TRL-001"]
+    assert "UNT-E1-2603-0001" in nodes("forward", "MAT-BT-2602")
+    assert run_carnet("trace", "back", "NO-SUCH", "-w", "carnet-demo", cwd=told).returncode == 2

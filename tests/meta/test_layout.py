@@ -22,9 +22,12 @@ for name in names:
     if not name.endswith("__main__") and ".migrations" not in name:
         importlib.import_module(name)
 from carnet.contracts.artifacts import load
-from carnet.rules.pack import load_shipped_pack
+from carnet.rules.pack import load_pack
+from carnet.rules.shelf import find_pack
+from carnet.services.demo.sample import sample_folder
 assert load("ReceivableBook").abi
-assert load_shipped_pack("eu-ce").rules
+assert load_pack(find_pack("eu-ce")).rules
+assert (sample_folder() / "approvals.json").is_file()
 print(len(names))
 """
 

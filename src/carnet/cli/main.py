@@ -18,6 +18,7 @@ from carnet.cli.commands import (
     receivable,
     review,
     serve,
+    trace,
     verify,
     workspace,
 )
@@ -71,6 +72,7 @@ pack.register(app)
 receivable.register(app)
 review.register(app)
 serve.register(app)
+trace.register(app)
 verify.register(app)
 workspace.register(app)
 
