@@ -25,6 +25,7 @@ BATCH_MAX = 200
 RESPONSE_BYTES_MAX = 32 * 1024 * 1024
 
 _RETRY_PAUSE_S = 0.1
+_UNREADABLE = "(an unreadable address)"
 _BUSY_STATUSES = frozenset({429, 502, 503, 504})
 _ERROR_TEXT_MAX = 200
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -81,11 +82,11 @@ def redact_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        host = None
+        return _UNREADABLE
     if not host:
-        return "(an unreadable address)"
+        return _UNREADABLE
     shown = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
     rest = parts.path.strip("/") or parts.query or parts.fragment

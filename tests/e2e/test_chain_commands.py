@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from carnet.chain.anvil import AnvilNode
 from carnet.cli.failure import exit_code_of
@@ -24,8 +23,7 @@ class Carnet:
         self._runner = CliRunner()
 
     def run(self, *words: str) -> Result:
-        result: Result = self._runner.invoke(app, [*words, *self._end])
-        return result
+        return self._runner.invoke(app, [*words, *self._end])
 
     def json(self, *words: str) -> Any:
         result = self.run(*words, "--format", "json")

@@ -190,6 +190,7 @@ def test_anchor__without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
 
 def test_deploy__twice_is_once(chain_workspace: Workspace) -> None:
     reports = []
+    block = 0
     for _ in range(2):
         with open_chain(chain_workspace, clock=CLOCK, start_at=CHAIN_START) as session:
             issuer = ensure_key(chain_workspace, "issuer", CLOCK).did

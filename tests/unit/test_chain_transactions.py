@@ -45,8 +45,9 @@ def _sender(rpc: RpcClient, folder: Path, confirmations: int = 1) -> Sender:
 @pytest.fixture
 def registry(rpc: RpcClient, sender: Sender) -> BoundContract:
     receipt = sender.send(None, creation_code(REGISTRY))
-    assert receipt.contract_address == created_address(sender.address, 0)
-    return BoundContract(rpc, contract_abi(REGISTRY), receipt.contract_address, words=ERROR_WORDS)
+    address = created_address(sender.address, 0)
+    assert receipt.contract_address == address
+    return BoundContract(rpc, contract_abi(REGISTRY), address, words=ERROR_WORDS)
 
 
 def _count(rpc: RpcClient, sender: Sender) -> int:
