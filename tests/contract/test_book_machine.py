@@ -33,7 +33,7 @@ PAYERS = ("debtor", "seller", "other seller", "stranger")
 RECIPIENTS = ("treasury", *SELLERS, *LENDERS)
 ASSET_ERRORS = {"ERC20InsufficientBalance", "Error", "SafeERC20FailedOperation"}
 STEPS: Counter[str] = Counter()
-EXAMPLES = 80
+EXAMPLES = 60
 STEPS_AN_EXAMPLE = 50
 
 amounts = st.one_of(
