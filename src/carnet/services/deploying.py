@@ -110,9 +110,11 @@ def deploy(session: ChainSession, *, issuer: str, is_replacing: bool = False) ->
 def grant_role(
     session: ChainSession, contract: BoundContract, role: bytes, account: str, *, name: str
 ) -> bool:
-    """Give an account a role if it lacks it; return whether it lacked it."""
-    if contract.read("hasRole", role, account):
-        return False
+    """Give an account a role if it lacks it; return whether it lacked it.
+
+    The row of a grant that was interrupted is completed even where the account has the role.
+    """
+    lacked = not contract.read("hasRole", role, account)
     session.dispatcher.perform(
         Intent(
             kind="deploy.grant",
@@ -125,7 +127,7 @@ def grant_role(
             is_done=lambda _: bool(contract.read("hasRole", role, account)),
         )
     )
-    return True
+    return lacked
 
 
 IsFit = Callable[[BoundContract], bool]
@@ -165,9 +167,7 @@ class _Run:
         """Make the anchorer the owner of the log's origin, before somebody else is."""
         session = self._session
         owner = registry.read("ownerOf", origin_hash)
-        if owner == anchorer:
-            return
-        if owner != NO_ADDRESS:
+        if owner not in {anchorer, NO_ADDRESS}:
             raise _origin_taken(session.workspace.settings.log_origin, owner, anchorer)
         session.dispatcher.perform(
             Intent(
@@ -181,7 +181,8 @@ class _Run:
                 is_done=lambda _: registry.read("ownerOf", origin_hash) == anchorer,
             )
         )
-        self.changes.append("origin")
+        if owner == NO_ADDRESS:
+            self.changes.append("origin")
 
     def grant(self, contract: BoundContract, role: bytes, account: str, name: str) -> None:
         """Give an account a role if it lacks it."""

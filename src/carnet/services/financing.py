@@ -258,9 +258,7 @@ def _admit_platform(deal: _Deal) -> None:
     signer = deal.session.keys.address(ChainRole.PLATFORM, deal.fact.debtor_id)
     contract = deal.book.contract
     known = contract.read("platformSigner", number)
-    if known == signer:
-        return
-    if known != NO_ADDRESS:
+    if known not in {signer, NO_ADDRESS}:
         raise ConflictError(
             "CRN-H-037",
             Text(

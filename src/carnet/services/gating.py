@@ -58,12 +58,12 @@ def prove(session: ChainSession, listing_id: str, seller_id: str) -> Eligibility
     subject = listing_hash(listing_id, seller_id)
     gate = ComplianceGate(session.contract(GATE))
     index, entry = _standing(session, subject, listing_id)
-    if entry.kind != CONFORMING or _is_proved(gate, subject, entry):
-        answer = gate.is_eligible(subject, ATTESTATION_AGE_DAYS_MAX)
-        return Eligibility(listing_id, answer and entry.kind == CONFORMING, None)
+    if entry.kind != CONFORMING:
+        return Eligibility(listing_id, is_eligible=False, record_hash=None)
+    was_proved = _is_proved(gate, subject, entry)
     _show(session, gate, subject, index, entry)
     answer = gate.is_eligible(subject, ATTESTATION_AGE_DAYS_MAX)
-    return Eligibility(listing_id, answer, entry.record_hash)
+    return Eligibility(listing_id, answer, None if was_proved else entry.record_hash)
 
 
 def _is_proved(gate: ComplianceGate, subject: bytes, entry: LogEntry) -> bool:
