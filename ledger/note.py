@@ -23,7 +23,8 @@ SIGNATURES_MAX = 32
 _NAME = re.compile(r"[^\s+\x00-\x20\x7f]+")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 _SIGNATURE_LINE = re.compile(r"— ([^ \n]+) ([^ \n]+)\n")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_REFUSED = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
+"""Control characters other than newline, and what is not UTF-8."""
 
 
 def note_error(en: str, zh: str) -> CheckpointError:
@@ -149,8 +150,10 @@ def parse_note(text: str) -> Note:
     """
     if len(text) > NOTE_SIZE_MAX:
         raise note_error(f"it is longer than {NOTE_SIZE_MAX} characters", "超过长度上限")
-    if _CONTROL.search(text):
-        raise note_error("it holds a control character", "含有控制字符")
+    if _REFUSED.search(text):
+        raise note_error(
+            "it holds a control character or no Unicode", "含有控制字符或非 Unicode 字符"
+        )
     body, separator, tail = text.rpartition("\n\n")
     lines = _SIGNATURE_LINE.findall(tail)
     if not separator or not lines:

@@ -18,6 +18,7 @@ from carnet.core.errors import InputError, VerificationError
 from carnet.core.text import Text
 from carnet.ledger import shape
 from carnet.ledger.checkpoint import is_origin
+from carnet.ledger.did import DID_WEB, key_multibase, key_of_multibase
 from carnet.ledger.entry import KINDS, issuer_id
 from carnet.ledger.note import COSIGNATURE_V1, ED25519, VerifierKey, parse_verifier_key
 
@@ -47,6 +48,9 @@ STEPS_ALWAYS: Final = STEPS[: STEPS.index("witnesses")]
 """What every verification decides from the bundle and the policy alone."""
 
 _VERIFIER_KEY = shape.text(r"[!-~]+", 400, "a verifier key", "验证密钥")
+_MULTIKEY = shape.text(
+    r"z6Mk[1-9A-HJ-NP-Za-km-z]+", 60, "a multikey z6Mk...", "多重编码密钥 z6Mk..."
+)
 _ADDRESS = shape.text(r"0x[0-9a-fA-F]{40}", 42, "0x and 40 hex digits", " 0x 加 40 位十六进制数字")
 
 
@@ -60,7 +64,10 @@ _POLICY = shape.obj(
         "version": shape.exactly(POLICY_VERSION),
         "required": shape.array(shape.one_of(STEPS), len(STEPS)),
         "issuers": shape.array(
-            shape.obj({"id": issuer_id, "kinds": shape.array(shape.one_of(KINDS), LIST_MAX)}),
+            shape.obj(
+                {"id": issuer_id, "kinds": shape.array(shape.one_of(KINDS), LIST_MAX)},
+                {"keys": shape.array(_MULTIKEY, LIST_MAX)},
+            ),
             LIST_MAX,
         ),
         "logs": shape.array(
@@ -87,10 +94,18 @@ _POLICY = shape.obj(
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """An issuer and the kinds of record it is believed for."""
+    """An issuer and the kinds of record it is believed for.
+
+    Args:
+        id: A did:key, or a did:web.
+        kinds: Kinds of records.
+        keys: The keys it is believed under. A did:key names its key itself; a did:web does not, and
+            whoever can write to the log could otherwise state a key of their own for it.
+    """
 
     id: str
     kinds: frozenset[str]
+    keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +147,8 @@ class Policy:
         for issuer in self.issuers:
             kinds = json.dumps(sorted(issuer.kinds))
             lines += ["", "[[issuers]]", f"id = {json.dumps(issuer.id)}", f"kinds = {kinds}"]
+            if issuer.keys:
+                lines.append(f"keys = {json.dumps([key_multibase(key) for key in issuer.keys])}")
         for log in self.logs:
             origin, key = json.dumps(log.name), json.dumps(log.to_text())
             lines += ["", "[[logs]]", f"origin = {origin}", f"key = {key}"]
@@ -166,6 +183,13 @@ def _keys(texts: list[str], signature_type: int) -> tuple[VerifierKey, ...]:
     return keys
 
 
+def _issuer(value: Mapping[str, Any]) -> TrustedIssuer:
+    keys = tuple(key_of_multibase(text) for text in value.get("keys", []))
+    if value["id"].startswith(DID_WEB) and not keys:
+        raise shape.shape_error("issuers.keys", [], "the keys of a did:web", "did:web 的密钥")
+    return TrustedIssuer(value["id"], frozenset(value["kinds"]), keys)
+
+
 def _policy(value: Mapping[str, Any]) -> Policy:
     _POLICY(value, "")
     logs = _keys([item["key"] for item in value["logs"]], ED25519)
@@ -179,9 +203,7 @@ def _policy(value: Mapping[str, Any]) -> Policy:
         raise shape.shape_error("witnesses.quorum", witnesses["quorum"], most, "不超过密钥数量")
     return Policy(
         required=frozenset(value["required"]),
-        issuers=tuple(
-            TrustedIssuer(item["id"], frozenset(item["kinds"])) for item in value["issuers"]
-        ),
+        issuers=tuple(_issuer(item) for item in value["issuers"]),
         logs=logs,
         anchors=tuple(
             TrustedAnchor(item["chain_id"], item["contract"].lower())

@@ -194,21 +194,6 @@ class LogReader:
             raise missing(f"There is no checkpoint {which}.", "没有这样的检查点。")
         return _signed(row)
 
-    def checkpoint_holding(self, index: int) -> SignedCheckpoint:
-        """Return the oldest checkpoint that covers an entry.
-
-        Raises:
-            NotFoundError: None does.
-        """
-        query = select(CHECKPOINT).where(CHECKPOINT.c.size > index)
-        with reading(self._engine) as connection:
-            row = connection.execute(query.order_by(CHECKPOINT.c.size).limit(1)).one_or_none()
-        if row is None:
-            raise missing(
-                f"No checkpoint covers the entry {index}.", f"没有覆盖条目 {index} 的检查点。"
-            )
-        return _signed(row)
-
     def inclusion_proof(self, index: int, size: int) -> list[bytes]:
         """Return the proof that an entry is in the tree of a size.
 

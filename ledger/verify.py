@@ -158,7 +158,15 @@ class _Verifier:
         return Text(record.issuer, record.issuer)
 
     def key(self) -> Text:
-        public_key = signing_key(self.logged.record)
+        record = self.logged.record
+        public_key = signing_key(record)
+        pinned = {
+            key for item in self.policy.issuers if item.id == record.issuer for key in item.keys
+        }
+        if pinned and public_key not in pinned:
+            raise _refuse(
+                "The policy names other keys of this issuer.", "策略为该签发方列出的是其他密钥。"
+            )
         events = self.bundle.key_events
         if not events:
             raise _NotCheckedError(

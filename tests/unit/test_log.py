@@ -12,7 +12,7 @@ from carnet.core.clock import FixedClock
 from carnet.core.digests import RootHash, sha256
 from carnet.core.errors import LedgerError, LedgerFatalError, NotFoundError
 from carnet.core.text import Text
-from carnet.ledger import merkle
+from carnet.ledger import append, merkle
 from carnet.ledger.append import Log, stage_records
 from carnet.ledger.checkpoint import (
     Checkpoint,
@@ -146,7 +146,6 @@ def test_reader__what_is_not_there(log: Log) -> None:
         lambda: log.consistency_proof(1, 3),
         lambda: log.consistency_proof(2, 1),
         lambda: log.checkpoint(1),
-        lambda: log.checkpoint_holding(2),
         lambda: log.record("urn:uuid:none"),
     ):
         with pytest.raises(NotFoundError):
@@ -304,6 +303,34 @@ def test_pending__key_events_come_first(log: Log, engine: Engine, clock: FixedCl
     assert log.append_pending() == list(range(9))
     assert log.index_of(event.digest) == 0
     assert log.append_pending() == []
+
+
+def test_append__what_another_process_appends_meanwhile(
+    log: Log, engine: Engine, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process is done between our reading without the lock and our taking it."""
+    records = records_of(1, 2)
+    other = open_test_log(engine, tmp_path, clock)
+
+    def overtaken(asked: list[Record]) -> bool:
+        monkeypatch.undo()
+        assert other.append(asked) == [0, 1]
+        return True
+
+    monkeypatch.setattr(log, "_unstaged", overtaken)
+    assert log.append(records) == [0, 1]
+
+    more = records_of(3)
+    first_reading = append.indexes_of
+
+    def empty_once(*_: object) -> dict[bytes, int]:
+        monkeypatch.setattr(append, "indexes_of", first_reading)
+        assert other.append(more) == [2]
+        return {}
+
+    monkeypatch.setattr(append, "indexes_of", empty_once)
+    assert log._sequence([more[0].digest]) == [2]
+    assert log.size() == 3
 
 
 def test_append__many_at_once_from_many_threads(

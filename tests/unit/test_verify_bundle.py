@@ -9,18 +9,37 @@ from typing import Any
 import pytest
 
 from carnet.core.canonical import canonical
+from carnet.core.clock import FixedClock
 from carnet.core.errors import ChainUnavailableError
 from carnet.core.text import Text
-from carnet.ledger.bundle import AnchorCoordinates, bundle_of_json, parse_bundle
-from carnet.ledger.checkpoint import cosign, parse_checkpoint, sign_checkpoint, with_signatures
+from carnet.ledger.bundle import (
+    AnchorCoordinates,
+    Bundle,
+    LoggedRecord,
+    bundle_of_json,
+    parse_bundle,
+)
+from carnet.ledger.checkpoint import (
+    Checkpoint,
+    cosign,
+    parse_checkpoint,
+    sign_checkpoint,
+    with_signatures,
+)
+from carnet.ledger.disclosure import make_disclosure
+from carnet.ledger.keys import Key, key_event_record
+from carnet.ledger.merkle import append_leaves, inclusion_proof, root_from_inclusion, root_hash
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey
-from carnet.ledger.policy import STEPS, Policy, TrustedAnchor, parse_policy
+from carnet.ledger.policy import STEPS, Policy, TrustedAnchor, TrustedIssuer, parse_policy
+from carnet.ledger.record import Issuer, Record
+from carnet.ledger.signer import Ed25519Signer
 from carnet.ledger.verify import Verification, verify_bundle
 from tests.fixtures_ledger import (
     DAY,
     ISSUER_KEY,
     LOG_SIGNER,
     NOW,
+    ORIGIN,
     STRANGER,
     WITNESS_NAME,
     WITNESS_SIGNER,
@@ -332,8 +351,6 @@ def test_verify_bundle__a_fork_is_caught_by_witness_and_anchor(ledger_world: Led
     """The log itself signs another root of the same size: only others can notice."""
     tree = parse_checkpoint(ledger_world.bundle.checkpoint).checkpoint
     forged = attestation(7)
-    from carnet.ledger.merkle import root_from_inclusion
-
     place = ledger_world.bundle.logged
     root = root_from_inclusion(forged.entry.leaf_hash, place.index, tree.size, place.inclusion)
     note = sign_checkpoint(replace(tree, root=root), LOG_SIGNER)
@@ -358,6 +375,91 @@ def test_verify_bundle__a_cosignature_of_another_name(ledger_world: LedgerWorld)
         ledger_world.bundle, checkpoint=with_signatures(alone, (other,)).text, consistency=None
     )
     assert failing(check(ledger_world, data.to_bytes())) == ["witnesses"]
+
+
+def forge(target: Record, *others: Record, **changes: Any) -> bytes:
+    """Return the bundle of the last of some records in a log that the log's own key signs."""
+    records = [*others, target]
+    leaves = [record.entry.leaf_hash for record in records]
+    nodes = dict(append_leaves(0, leaves, {}.__getitem__))
+    size = len(records)
+    tree = Checkpoint(ORIGIN, size, root_hash(size, nodes.__getitem__))
+
+    def logged(place: int) -> LoggedRecord:
+        proof = inclusion_proof(place, size, nodes.__getitem__)
+        return LoggedRecord(records[place], records[place].entry, place, tuple(proof))
+
+    subject = changes.pop("subject", size - 1)
+    bundle = Bundle(
+        logged=logged(subject),
+        checkpoint=sign_checkpoint(tree, LOG_SIGNER).text,
+        key_events=tuple(logged(place) for place in changes.pop("events", range(size - 1))),
+    )
+    return replace(bundle, **changes).to_bytes()
+
+
+def key_event(key: Key, issuer: Issuer) -> Record:
+    return key_event_record(key, "name", issuer, FixedClock(NOW))
+
+
+OWN = key_event(ISSUER_KEY, ISSUER_KEY.issuer)
+OF_THE_LOG = key_event(Key("log", LOG_SIGNER), ISSUER_KEY.issuer)
+OF_A_STRANGER = key_event(Key("issuer", STRANGER), Key("issuer", STRANGER).issuer)
+
+
+@pytest.mark.parametrize(
+    ("data", "is_valid"),
+    [
+        (forge(attestation(1), OWN), True),
+        (forge(attestation(1), OWN, OF_THE_LOG), True),
+        (forge(attestation(1), OF_THE_LOG), False),
+        (forge(attestation(1), attestation(2)), False),
+        (forge(attestation(1), OF_A_STRANGER), False),
+        (forge(OWN, attestation(1), subject=0, events=[1]), False),
+        (forge(OWN, OF_THE_LOG, subject=1, events=[1]), False),
+    ],
+)
+def test_key__must_be_added_before_by_its_issuer(
+    ledger_world: LedgerWorld, data: bytes, is_valid: bool
+) -> None:
+    found = check(ledger_world, data)
+    assert found.step("key").verdict == ("valid" if is_valid else "not_valid")
+    assert found.step("inclusion").verdict == "valid"
+
+
+def test_key__of_a_did_web_must_be_pinned(ledger_world: LedgerWorld) -> None:
+    """Whoever can write to a log could state a key of their own for somebody's name."""
+    name = "did:web:seller.example"
+    own, theirs = Ed25519Signer(b"\x0a" * 32), STRANGER
+    event = key_event(Key("issuer", theirs), Issuer(name, theirs))
+    data = forge(attestation(1, issuer=Issuer(name, theirs)), event)
+    kinds = ledger_world.policy.issuers[0].kinds
+    for keys, verdict in (((own.public_key,), "not_valid"), ((theirs.public_key,), "valid")):
+        found = check(ledger_world, data, issuers=(TrustedIssuer(name, kinds, keys),))
+        assert found.step("issuer").verdict == "valid"
+        assert found.step("key").verdict == verdict
+
+
+def test_disclosures__of_a_key_event_are_refused(ledger_world: LedgerWorld) -> None:
+    issuer = replace(ledger_world.policy.issuers[0], kinds=frozenset({"key-event"}))
+    trusting: dict[str, Any] = {"issuers": (issuer,), "witnesses": (), "quorum": 0}
+    assert failing(check(ledger_world, forge(OF_THE_LOG, OWN), **trusting)) == []
+    revealed = forge(OF_THE_LOG, OWN, disclosures=(make_disclosure("a", 1).text,))
+    assert failing(check(ledger_world, revealed, **trusting)) == ["disclosures"]
+
+
+def test_status__a_list_that_the_bundle_does_not_hold(ledger_world: LedgerWorld) -> None:
+    def name_list(value: Json) -> None:
+        value["entry"]["statusRef"] = "https://status.example/1#7"
+
+    assert failing(check(ledger_world, altered(ledger_world, name_list))) == ["inclusion", "status"]
+
+
+def test_witnesses__a_named_cosigner_that_did_not_sign(ledger_world: LedgerWorld) -> None:
+    other = VerifierKey("witness.example/w2", COSIGNATURE_V1, STRANGER.public_key)
+    cosigners = tuple(sorted([*ledger_world.bundle.cosigners, other.to_text()]))
+    data = replace(ledger_world.bundle, cosigners=cosigners).to_bytes()
+    assert failing(check(ledger_world, data)) == ["witnesses"]
 
 
 def test_policy__to_toml_then_back(ledger_world: LedgerWorld) -> None:
