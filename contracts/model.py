@@ -106,13 +106,10 @@ class Legs:
 
 def split(payment: int, due: Legs) -> Legs:
     """Return a payment split over what is due: fee, interest, principal, and the rest."""
-    legs = []
-    rest = payment
-    for part in (due.fee, due.interest, due.principal):
-        filled = min(rest, part)
-        legs.append(filled)
-        rest -= filled
-    result = Legs(*legs, rest)
+    fee = min(payment, due.fee)
+    interest = min(payment - fee, due.interest)
+    principal = min(payment - fee - interest, due.principal)
+    result = Legs(fee, interest, principal, payment - fee - interest - principal)
     assert result.total == payment
     return result
 

@@ -81,13 +81,3 @@ def test_worked_example__is_what_the_model_computes() -> None:
 
 def test_worked_example__is_what_the_chain_does() -> None:
     assert rows_of_the_chain(make_world()) == rows_of_the_model()
-
-
-def test_page__gas_figures_do_not_exceed_their_ceilings() -> None:
-    lines = PAGE.read_text("utf-8").split("| call | gas | ceiling |")[1].splitlines()
-    figures = [
-        line.split("|")[2:4] for line in lines if line.startswith("| ") and "---" not in line
-    ]
-    assert len(figures) == 9
-    for gas, ceiling in figures:
-        assert int(gas.replace(",", "")) <= int(ceiling.replace(",", ""))
