@@ -30,6 +30,14 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     using SafeERC20 for IERC20;
     using Waterfall for Legs;
 
+    /// @dev Until when a seller is frozen, and the second at which the newest finding about it was issued.
+    struct SellerFreeze {
+        uint32 untilDay;
+        uint64 findingAt;
+    }
+
+    /// @notice May fund receivables.
+    bytes32 public constant LENDER_ROLE = keccak256("LENDER_ROLE");
     /// @notice Flag: the seller answers for what the platform does not pay.
     uint8 public constant FLAG_RECOURSE = 1;
     /// @notice Flag: the end came after the due day.
@@ -84,12 +92,6 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     mapping(address account => uint256) private _claimable;
     mapping(uint32 platformId => address) private _platformSigners;
     mapping(address seller => SellerFreeze) private _sellerFreezes;
-
-    /// @dev Day and second of the newest finding about a seller.
-    struct SellerFreeze {
-        uint32 untilDay;
-        uint64 findingAt;
-    }
 
     /// @param config How the book is set up.
     constructor(BookConfig memory config)
@@ -275,7 +277,9 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     // Administration.
 
     /// @inheritdoc IReceivableBook
-    function setPlatform(uint32 platformId, address signer) external onlyRole(DEFAULT_ADMIN_ROLE) announced {
+    function setPlatform(uint32 platformId, address signer) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        // A key that was lost must be gone at once; a new one is announced.
+        if (signer != address(0)) _requireAnnounced();
         _platformSigners[platformId] = signer;
         emit PlatformSet(platformId, signer);
     }

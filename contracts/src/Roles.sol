@@ -17,13 +17,13 @@ abstract contract Roles is AccessControlDefaultAdminRules {
     bytes32 public constant COMPLIANCE_ROLE = keccak256("COMPLIANCE_ROLE");
     /// @notice May stop new business, and nothing else; only the administrator resumes it.
     bytes32 public constant PAUSER_ROLE = keccak256("PAUSER_ROLE");
-    /// @notice May fund receivables.
-    bytes32 public constant LENDER_ROLE = keccak256("LENDER_ROLE");
+    /// @notice Seconds for which an announced change stays open once its delay is over.
+    uint48 public constant CHANGE_WINDOW = 14 days;
 
     /// @notice Seconds between the announcement of a change and the first moment it may be made.
     uint48 public immutable CHANGE_DELAY;
 
-    /// @notice When an announced change may be made, seconds since 1970; 0 where it is not announced.
+    /// @notice From when an announced change may be made, seconds since 1970; 0 where it is not announced.
     mapping(bytes32 changeHash => uint48) public changeNotBefore;
 
     /// @notice A change was announced.
@@ -31,12 +31,6 @@ abstract contract Roles is AccessControlDefaultAdminRules {
     /// @param call The call that makes the change, in full.
     /// @param notBefore First second at which it may be made.
     event ChangeAnnounced(bytes32 indexed changeHash, bytes call, uint48 notBefore);
-
-    /// @dev Lets a call pass once, and only after it was announced and the delay is over.
-    modifier announced() {
-        if (CHANGE_DELAY != 0) _useAnnouncement(keccak256(msg.data));
-        _;
-    }
 
     /// @param admin The first administrator.
     /// @param changeDelay Seconds that a change and a hand-over of the administrator must wait.
@@ -57,7 +51,7 @@ abstract contract Roles is AccessControlDefaultAdminRules {
     /// @param role The role.
     /// @param account Who holds it from now on.
     function grantRole(bytes32 role, address account) public override {
-        if (CHANGE_DELAY != 0 && role != PAUSER_ROLE) _useAnnouncement(keccak256(msg.data));
+        if (role != PAUSER_ROLE) _requireAnnounced();
         super.grantRole(role, account);
     }
 
@@ -67,9 +61,15 @@ abstract contract Roles is AccessControlDefaultAdminRules {
         super._beginDefaultAdminTransfer(newAdmin);
     }
 
-    function _useAnnouncement(bytes32 changeHash) private {
+    /// @dev Let this very call pass once, in the window that opens when the delay of its announcement is over.
+    function _requireAnnounced() internal {
+        if (CHANGE_DELAY == 0) return;
+        bytes32 changeHash = keccak256(msg.data);
         uint48 notBefore = changeNotBefore[changeHash];
-        require(notBefore != 0 && block.timestamp >= notBefore, Errors.ChangeNotDue(changeHash, notBefore));
+        require(
+            notBefore != 0 && block.timestamp >= notBefore && block.timestamp <= notBefore + CHANGE_WINDOW,
+            Errors.ChangeNotDue(changeHash, notBefore)
+        );
         delete changeNotBefore[changeHash];
     }
 }

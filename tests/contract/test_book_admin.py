@@ -77,6 +77,23 @@ def test_delay__grants_and_keys_must_be_announced(delayed: World) -> None:
     delayed.refused("ChangeNotDue", "grantRole", *lender, sender="admin")
 
 
+def test_delay__an_announcement_does_not_stay_open_for_ever(delayed: World) -> None:
+    book = delayed.book
+    values = (book.read("LENDER_ROLE"), signer("lender").address)
+    book.send(signer("admin"), "announce", book.data("grantRole", *values))
+    window = int(book.read("CHANGE_WINDOW"))
+    delayed.chain.set_time(delayed.chain.now + DELAY + window + 1)
+    delayed.refused("ChangeNotDue", "grantRole", *values, sender="admin")
+    book.send(signer("admin"), "announce", book.data("grantRole", *values))
+    delayed.chain.set_time(delayed.chain.now + DELAY + window)
+    book.send(signer("admin"), "grantRole", *values)
+
+
+def test_delay__a_lost_platform_key_is_removed_at_once(delayed: World) -> None:
+    receipt = delayed.book.send(signer("admin"), "setPlatform", PLATFORM_ID, ZERO)
+    assert receipt.has("PlatformSet")
+
+
 def test_delay__only_the_administrator_announces(delayed: World) -> None:
     delayed.refused("AccessControlUnauthorizedAccount", "announce", b"\x01")
 

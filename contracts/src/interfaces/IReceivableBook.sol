@@ -208,7 +208,7 @@ interface IReceivableBook {
     /// @param to Whose payout; it is sent to this account only.
     function payoutClaim(address to) external;
 
-    /// @notice Set the key of a platform; only the administrator, and announced first. Zero removes it.
+    /// @notice Set the key of a platform, announced first, or remove it at once by zero; only the administrator.
     /// @param platformId The platform.
     /// @param signer A key, or a contract that implements ERC-1271.
     function setPlatform(uint32 platformId, address signer) external;
