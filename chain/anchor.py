@@ -48,10 +48,6 @@ class AnchorRegistry:
         at = self.contract.read("anchoredAt", self.origin_hash)
         return AnchorHead(int(size), RootHash(bytes(root)), int(at))
 
-    def owner(self) -> str:
-        """Return who may anchor under the origin; the zero address where nobody has used it."""
-        return str(self.contract.read("ownerOf", self.origin_hash))
-
     def anchor_call(self, size: int, root: RootHash) -> bytes:
         """Return the call data that anchors a root."""
         return self.contract.abi.encode_call("anchor", self.origin_hash, size, bytes(root))

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from carnet.chain.bound import BoundContract
-from carnet.chain.signing import SigningDomain
-from carnet.contracts.typed_data import GATE_DOMAIN_NAME
 from carnet.core.digests import DIGEST_SIZE
 
 
@@ -80,7 +78,3 @@ class ComplianceGate:
         """Return the call data that proves an attestation under an anchored root."""
         arguments = (origin_hash, size, attestation.members(), index, list(proof))
         return self.contract.abi.encode_call("prove", *arguments)
-
-    def domain(self, chain_id: int) -> SigningDomain:
-        """Return for which contract its findings are signed."""
-        return SigningDomain(GATE_DOMAIN_NAME, chain_id, self.contract.address)

@@ -1,8 +1,11 @@
+import json
 from datetime import date, timedelta
 
 import pytest
 
+from carnet.chain.deployment import GATE
 from carnet.chain.devtime import advance_to_day
+from carnet.chain.gate import Attestation, ComplianceGate
 from carnet.chain.keys import ChainRole
 from carnet.chain.receivable import ReceivableState
 from carnet.chain.rpc import DEV_CHAIN_ID
@@ -13,8 +16,11 @@ from carnet.core.errors import (
     TransactionRevertedError,
 )
 from carnet.core.money import div_up, mul_bps_down
+from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
 from carnet.keeper.loop import Keeper
+from carnet.ledger.entry import entry_from_json
+from carnet.ledger.reader import LogReader
 from carnet.services import financing, gating
 from carnet.services.anchoring import push
 from carnet.services.chaining import ChainSession
@@ -203,6 +209,24 @@ def test_gate__the_contract_rebuilds_the_very_entry_of_the_log(session: ChainSes
     first = gating.prove(session, "LST-1", SELLER)
     assert first.is_eligible
     assert first.record_hash is not None
+    log = LogReader(session.workspace.engine)
+    index = log.index_of(first.record_hash)
+    assert index is not None
+    logged = log.entry(index)
+    entry = entry_from_json(json.loads(logged))
+    assert entry.valid_from is not None
+    assert entry.valid_until is not None
+    rebuilt = ComplianceGate(session.contract(GATE)).entry_bytes(
+        Attestation(
+            entry.record_hash,
+            listing_hash("LST-1", SELLER),
+            entry.valid_from,
+            entry.valid_until,
+            entry.supersedes,
+            entry.status_ref,
+        )
+    )
+    assert rebuilt == logged
     again = gating.prove(session, "LST-1", SELLER)
     assert (again.is_eligible, again.record_hash) == (True, None)
 
