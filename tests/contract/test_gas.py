@@ -7,6 +7,7 @@ that is measured runs there, in a block of its own, as it would on a chain.
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-Measure = Callable[..., int]
+Measure = Callable[..., None]
 
 
 def wait_for_receipt(rpc: RpcClient, transaction_hash: str) -> dict[str, str]:
@@ -47,7 +48,7 @@ def measure(rpc: RpcClient, capsys: pytest.CaptureFixture[str]) -> Measure:
 
     def copy_state(contract: Contract) -> None:
         chain = contract.chain
-        calls: list[tuple[str, list[object]]] = []
+        calls: list[Any] = []
         for address, slots in chain.storage().items():
             if code := chain.evm.get_code(address):
                 calls.append(("anvil_setCode", [address, "0x" + bytes(code).hex()]))
@@ -155,3 +156,28 @@ def test_code_size__fits_the_limit(name: str, capsys: pytest.CaptureFixture[str]
     with capsys.disabled():
         print(f"\n  code {name}: {size:,} of {CODE_SIZE_MAX:,} bytes", end="")
     assert size < CODE_SIZE_MAX
+
+
+def changed_words(world: World, act: Callable[[], object]) -> int:
+    """Return how many words of the book's storage an action changes."""
+    before = world.chain.storage()[world.book.address]
+    act()
+    after = world.chain.storage()[world.book.address]
+    return sum(after[slot] != before.get(slot, 0) for slot in after)
+
+
+def test_words__each_step_changes_as_few_as_designed(world: World) -> None:
+    ids: list[bytes] = []
+    # Seller and face, listing, terms; the index and its counter; the nonce.
+    assert changed_words(world, lambda: ids.append(world.register())) == 6
+    world.chain.set_day(world.chain.today + 1)
+    # Terms (state and day), lender.
+    assert changed_words(world, lambda: world.fund(ids[0])) == 2
+
+    def pay(amount: int) -> Callable[[], object]:
+        return lambda: world.book.send(signer("debtor"), "settle", ids[0], amount)
+
+    # Lender (received), progress.
+    assert changed_words(world, pay(10**10)) == 2
+    # Terms (state), lender (received).
+    assert changed_words(world, pay(2**96 - 1)) == 2
