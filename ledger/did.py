@@ -4,6 +4,7 @@ Source: W3C did:key v0.9, section 3.1 (Ed25519: multicodec 0xed, base58btc); did
 """
 
 import re
+from functools import lru_cache
 
 from carnet.core.errors import VerificationError
 from carnet.core.text import Text
@@ -13,6 +14,9 @@ from carnet.ledger.signer import PUBLIC_KEY_SIZE, check_public_key
 DID_KEY = "did:key:"
 DID_WEB = "did:web:"
 DID_LENGTH_MAX = 200
+KEYS_CACHED = 1024
+"""Keys whose soundness is remembered; checking one costs as much as checking a signature."""
+
 _ED25519_PREFIX = b"\xed\x01"
 _DID_WEB = re.compile(r"did:web:[a-z0-9](?:[a-z0-9.-]|%3A[0-9])*(?::[A-Za-z0-9._-]+)*")
 
@@ -29,6 +33,7 @@ def key_multibase(public_key: bytes) -> str:
     return multibase_encode(_ED25519_PREFIX + public_key)
 
 
+@lru_cache(maxsize=KEYS_CACHED)
 def key_of_multibase(text: str) -> bytes:
     """Return the Ed25519 public key of a multikey.
 

@@ -106,8 +106,8 @@ def reveal(subject: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
         item = parse_disclosure(text)
         if item.digest not in digests:
             raise _disclosure_error("the record does not contain it", "记录中没有该披露项")
+        # So too where one disclosure stands twice.
         if item.name in result:
             raise _disclosure_error("its field is there already", "该字段已存在")
-        digests.remove(item.digest)
         result[item.name] = item.value
     return result

@@ -9,6 +9,7 @@ Source: C2SP signed-note v1.0.0.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from carnet.core.errors import CheckpointError
 from carnet.core.text import Text
@@ -20,6 +21,7 @@ COSIGNATURE_V1 = 0x04
 KEY_ID_SIZE = 4
 NOTE_SIZE_MAX = 64 * 1024
 SIGNATURES_MAX = 32
+KEYS_CACHED = 1024
 _NAME = re.compile(r"[^\s+\x00-\x20\x7f]+")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 _SIGNATURE_LINE = re.compile(r"— ([^ \n]+) ([^ \n]+)\n")
@@ -76,6 +78,7 @@ def _key_error(text: str, en: str, zh: str) -> CheckpointError:
     )
 
 
+@lru_cache(maxsize=KEYS_CACHED)
 def parse_verifier_key(text: str) -> VerifierKey:
     """Return the verifier key of its text form.
 

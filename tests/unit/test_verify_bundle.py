@@ -222,6 +222,26 @@ def test_verify_bundle__tampering_fails_at_its_step(
     assert set(failing(found)) == steps
 
 
+@pytest.mark.parametrize("change", [_chain, _contract, _origin_hash, _anchor_size])
+def test_verify_bundle__wrong_coordinates_are_refused_without_the_chain(
+    ledger_world: LedgerWorld, change: Callable[[Json], None]
+) -> None:
+    data = altered(ledger_world, change)
+    for read in (None, lambda _: ledger_world.root):
+        found = verify_bundle(data, ledger_world.policy, today=DAY, read_anchor=read)
+        assert failing(found) == ["anchor"]
+
+
+@pytest.mark.slow
+def test_verify_bundle__many_values_of_every_byte_is_never_valid(ledger_world: LedgerWorld) -> None:
+    data = ledger_world.data
+    for position in range(len(data)):
+        for other in range(position % 16, 256, 16):
+            if other != data[position]:
+                changed = data[:position] + bytes([other]) + data[position + 1 :]
+                assert check(ledger_world, changed).verdict == "not_valid", (position, other)
+
+
 def test_verify_bundle__another_spelling_fails_at_canonical_alone(
     ledger_world: LedgerWorld,
 ) -> None:

@@ -37,7 +37,7 @@ def _refuse(reason_en: str, reason_zh: str) -> RecordFormatError:
 
 def _check_key(key: object) -> None:
     if not isinstance(key, str) or not key.isascii():
-        raise _refuse(f"the key {key!r} is not ASCII text", f"键 {key!r} 不是 ASCII 文本")
+        raise _refuse(f"the key {key!r:.80} is not ASCII text", f"键 {key!r:.80} 不是 ASCII 文本")
 
 
 def _check_integer(value: int) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INPUT, EXIT_UNDECIDED
 from carnet.cli.language import say, t
-from carnet.cli.options import AsOfOption, FormatOption, LanguageOption
+from carnet.cli.options import FormatOption, LanguageOption
 from carnet.cli.tables import print_json, print_table
 from carnet.core.errors import InputError
 from carnet.core.text import Text
@@ -109,7 +109,17 @@ def verify(
             help=t("Read no chain: the anchor stays not checked.", "不读取链：锚定步骤为未检查。"),
         ),
     ] = False,
-    as_of: AsOfOption = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="YYYY-MM-DD",
+            help=t(
+                "The day at which validity is judged; default: the policy's, else today (UTC).",
+                "判断有效期所依据的日期；默认为策略文件中的日期，否则为今天（UTC）。",
+            ),
+        ),
+    ] = None,
     output_format: FormatOption = "table",
     lang: LanguageOption = None,
 ) -> None:
