@@ -189,6 +189,13 @@ def test_verify_inclusion__inner_node_is_not_a_leaf(registry: Contract) -> None:
     assert not registry.read("verifyInclusion", ORIGIN_HASH, 4, left, 0, [right])
 
 
+def test_is_included__proof_longer_than_the_tree_is_high() -> None:
+    leaf, sibling = some_leaves(2)
+    libraries = Chain().deploy("Libraries", sender=signer("admin").address)
+    for root in (tree_hash([sibling, leaf]), tree_hash([leaf, sibling])):
+        assert not libraries.read("isIncluded", root, 1, leaf, 0, [sibling])
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_is_included__agrees_on_any_proof(data: st.DataObject) -> None:
