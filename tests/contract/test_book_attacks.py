@@ -46,6 +46,16 @@ def test_attack__day_boundary(world: World) -> None:
     assert world.book.read("quote", receivable_id, world.chain.today)[1] == 2 * A_DAY_OF_INTEREST
 
 
+@pytest.mark.parametrize("shift", [-15, 15])
+def test_attack__block_time_shifted_by_seconds(world: World, shift: int) -> None:
+    receivable_id = world.funded()
+    midnight = (world.chain.today + 11) * DAY
+    world.chain.set_time(midnight + shift)
+    interest = world.book.read("quote", receivable_id, world.chain.today)[1]
+    # A miner near midnight can move one day of interest, and nothing else.
+    assert interest == (10 if shift < 0 else 11) * A_DAY_OF_INTEREST
+
+
 def test_attack__many_tiny_payments_change_nothing(world: World) -> None:
     spammed, plain = world.register(), world.register()
     world.chain.set_day(world.chain.today + 1)

@@ -8,6 +8,8 @@ from carnet.contracts.model import State
 from tests.fixtures_contracts import Receipt, World, make_world, signer
 
 EVERYTHING = 2**96 - 1
+PERFORM_WORLD = make_world()
+PERFORM_IDS = [PERFORM_WORLD.register() for _ in range(4)]
 
 
 def check(world: World, offset: int, limit: int) -> tuple[bool, bytes]:
@@ -134,5 +136,9 @@ def test_perform__any_bytes(junk: list[bytes]) -> None:
     assert world.balance(world.book.address) == before == 0
 
 
-PERFORM_WORLD = make_world()
-PERFORM_IDS = [PERFORM_WORLD.register() for _ in range(4)]
+def test_attack__ten_thousand_items(world: World) -> None:
+    ids = [world.register() for _ in range(22)]
+    for receivable_id in ids:
+        world.pay_lockbox(receivable_id, 1)
+    receipt = perform(world, items(*ids) + bytes(33 * 10_000))
+    assert len([name for name, _ in receipt.events if name == "Swept"]) == 20
