@@ -339,6 +339,8 @@ def test_lei__check_digits() -> None:
     swapped = made[:5] + made[6] + made[5] + made[7:]
     assert not is_lei(swapped)
     assert not is_lei(made + "0")
+    endings = [number for number in range(100) if is_lei(f"{made[:-2]}{number:02d}")]
+    assert {number % 97 for number in endings} == {int(made[-2:]) % 97}
 
 
 def test_code_lists__have_the_sizes_of_the_standards() -> None:
