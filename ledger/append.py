@@ -51,8 +51,9 @@ from carnet.ledger.reader import (
     read_head,
     read_nodes,
     state_unknown,
+    stored_record,
 )
-from carnet.ledger.record import Record, parse_record
+from carnet.ledger.record import Record
 from carnet.ledger.signer import Signer
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock
@@ -315,15 +316,7 @@ def _read_records(connection: Connection, hashes: Sequence[bytes]) -> list[Recor
     for group in batches(hashes):
         query = select(RECORD.c.record_hash, RECORD.c.body).where(RECORD.c.record_hash.in_(group))
         bodies |= {row[0]: row[1] for row in connection.execute(query)}
-    records = [parse_record(bodies[item]) for item in hashes]
-    for record, expected in zip(records, hashes, strict=True):
-        if record.digest != expected:
-            raise state_unknown(
-                "CRN-L-002",
-                f"The record {record.record_id} does not have the hash it is stored under.",
-                f"记录 {record.record_id} 与其存储的哈希不符。",
-            )
-    return records
+    return [stored_record(item, bodies[item]) for item in hashes]
 
 
 def _insert_nodes(connection: Connection, nodes: Mapping[NodeId, bytes]) -> None:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Row, func, select, tuple_
 
-from carnet.core.digests import RecordDigest
-from carnet.core.errors import LedgerFatalError, NotFoundError
+from carnet.core.digests import DIGEST_SIZE, RecordDigest
+from carnet.core.errors import CheckpointError, LedgerFatalError, NotFoundError
 from carnet.core.text import Text
 from carnet.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from carnet.ledger.merkle import (
@@ -26,7 +26,7 @@ from carnet.ledger.merkle import (
     span_hash,
     span_nodes,
 )
-from carnet.ledger.record import Record, parse_record
+from carnet.ledger.record import Record, parse_record, record_digest
 from carnet.store.engine import reading
 from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
 
@@ -86,7 +86,14 @@ def read_head(connection: Connection) -> Head | None:
 
 
 def _signed(row: Row[tuple[object, ...]]) -> SignedCheckpoint:
-    signed = parse_checkpoint(row.note)
+    try:
+        signed = parse_checkpoint(row.note)
+    except CheckpointError as error:
+        raise state_unknown(
+            "CRN-L-002",
+            f"The stored checkpoint of size {row.size} cannot be read: {error.message.en}",
+            f"已存储的大小为 {row.size} 的检查点无法读取：{error.message.zh}",
+        ) from error
     if (signed.checkpoint.size, signed.checkpoint.root) != (row.size, row.root):
         raise state_unknown(
             "CRN-L-002",
@@ -94,6 +101,21 @@ def _signed(row: Row[tuple[object, ...]]) -> SignedCheckpoint:
             f"已存储的大小为 {row.size} 的检查点与其注记不符。",
         )
     return signed
+
+
+def stored_record(record_hash: bytes, body: bytes) -> Record:
+    """Return the record of a stored row.
+
+    Raises:
+        LedgerFatalError: The bytes do not have the hash that they are stored under.
+    """
+    if record_digest(body) != record_hash:
+        raise state_unknown(
+            "CRN-L-002",
+            f"The record {record_hash.hex()} does not have the hash it is stored under.",
+            f"记录 {record_hash.hex()} 与其存储的哈希不符。",
+        )
+    return parse_record(body)
 
 
 def read_nodes(connection: Connection, nodes: Sequence[NodeId]) -> dict[NodeId, bytes]:
@@ -257,14 +279,17 @@ class LogReader:
         Raises:
             NotFoundError: There is none.
         """
-        is_hash = len(record_id) == 2 * 32 and set(record_id) <= set("0123456789abcdef")
-        key = RECORD.c.record_hash == bytes.fromhex(record_id) if is_hash else None
-        query = select(RECORD.c.body).where(RECORD.c.record_id == record_id if key is None else key)
+        is_hash = len(record_id) == 2 * DIGEST_SIZE and set(record_id) <= set("0123456789abcdef")
+        query = select(RECORD.c.record_hash, RECORD.c.body)
+        if is_hash:
+            query = query.where(RECORD.c.record_hash == bytes.fromhex(record_id))
+        else:
+            query = query.where(RECORD.c.record_id == record_id)
         with reading(self._engine) as connection:
-            body = connection.execute(query).scalar_one_or_none()
-        if body is None:
+            row = connection.execute(query).one_or_none()
+        if row is None:
             raise missing(f"There is no record {record_id!r}.", f"没有记录 {record_id!r}。")
-        return parse_record(body)
+        return stored_record(row.record_hash, row.body)
 
     def records(self) -> list[tuple[str, str, str, int | None]]:
         """Return id, kind, hash in hex and place of every record; waiting ones come last."""

@@ -238,6 +238,7 @@ def test_open__with_another_key(
         ("log_entry", 'UPDATE log_entry SET leaf_hash = {zero} WHERE "index" = 2', "002"),
         ("log_entry", 'DELETE FROM log_entry WHERE "index" = 2', "007"),
         ("checkpoint", "UPDATE checkpoint SET root = {zero} WHERE size = 3", "002"),
+        ("checkpoint", "UPDATE checkpoint SET note = 'x' WHERE size = 3", "002"),
     ],
 )
 def test_open__damaged(
@@ -260,6 +261,15 @@ def test_entry__damaged_bytes_are_not_returned(log: Log, engine: Engine) -> None
     damage(engine, "log_entry", f'UPDATE log_entry SET entry = {zero(engine)} WHERE "index" = 0')
     with pytest.raises(LedgerFatalError, match="CRN-L-002"):
         log.entry(0)
+
+
+def test_record__damaged_bytes_are_not_returned(log: Log, engine: Engine) -> None:
+    (record,) = records_of(1)
+    log.append([record])
+    damage(engine, "record", f"UPDATE record SET body = {zero(engine)}")
+    for name in (record.record_id, record.digest.hex()):
+        with pytest.raises(LedgerFatalError, match="CRN-L-002"):
+            log.record(name)
 
 
 def test_append__damaged_record_is_not_logged(log: Log, engine: Engine, clock: FixedClock) -> None:

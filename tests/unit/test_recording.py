@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from carnet.core.canonical import canonical
 from carnet.core.clock import FixedClock
 from carnet.core.digests import sha256
+from carnet.core.envelope import seal_file
 from carnet.core.errors import InputError, LedgerFatalError, NotFoundError
 from carnet.core.subjects import listing_hash
 from carnet.ledger.policy import parse_policy
@@ -176,6 +177,28 @@ def test_keys__a_lost_file_is_said(seller: Workspace, clock: FixedClock) -> None
     path.unlink()
     with pytest.raises(InputError, match=path.name):
         ensure_key(seller, "issuer", clock)
+
+
+@pytest.mark.parametrize("seed", [b"\x01" * 31, b"\x01" * 32])
+def test_keys__a_file_of_another_key_is_refused(
+    seller: Workspace, clock: FixedClock, seed: bytes
+) -> None:
+    ensure_key(seller, "issuer", clock)
+    (path,) = seller.keys_path.glob("issuer-*.key")
+    path.unlink()
+    seal_file(path, seller.secret, seed, role="ledger-issuer")
+    with pytest.raises(InputError, match="CRN-L-009"):
+        ensure_key(seller, "issuer", clock)
+
+
+def test_keys__one_role_cannot_stand_in_for_another(seller: Workspace, clock: FixedClock) -> None:
+    ensure_key(seller, "log", clock)
+    (issuer,) = seller.keys_path.glob("issuer-*.key")
+    (log,) = seller.keys_path.glob("log-*.key")
+    log.unlink()
+    issuer.rename(log)
+    with pytest.raises(InputError, match="ledger-issuer"):
+        ensure_key(seller, "log", clock)
 
 
 def _logged(workspace: Workspace, clock: FixedClock, digests: Sequence[bytes]) -> list[Record]:
