@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import orjson
 
 from carnet.core.errors import ChainError, ChainUnavailableError, TransactionRevertedError
@@ -120,8 +120,8 @@ class RpcClient:
         self._url = url
         self._expected_chain_id = chain_id
         self._next_id = 0
-        self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0)),
+        self._http = httpx2.Client(
+            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 5.0)),
             headers={"content-type": "application/json"},
             # A proxy of the environment must never see what is meant for this machine.
             trust_env=parts.hostname not in _LOOPBACK,
@@ -223,11 +223,11 @@ class RpcClient:
         body = orjson.dumps(requests if len(requests) > 1 else requests[0])
         try:
             response = self._http.post(self._url, content=body)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise self._unavailable(type(error).__name__) from None
         return self._answers(response, [request["id"] for request in requests])
 
-    def _answers(self, response: httpx.Response, ids: list[Any]) -> list[dict[str, Any]]:
+    def _answers(self, response: httpx2.Response, ids: list[Any]) -> list[dict[str, Any]]:
         if response.status_code in _BUSY_STATUSES or not response.content:
             raise self._unavailable(f"HTTP {response.status_code}")
         if len(response.content) > RESPONSE_BYTES_MAX:

@@ -1,7 +1,7 @@
 import time
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -10,18 +10,18 @@ from carnet.core.errors import ChainError, ChainUnavailableError, TransactionRev
 
 SECRET = "s3cr3t-api-key"
 
-Handler = Callable[[httpx.Request], httpx.Response]
+Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
 def _client(handler: Handler, url: str = f"https://node.example/v3/{SECRET}") -> RpcClient:
     client = RpcClient(url)
-    client._http = httpx.Client(transport=httpx.MockTransport(handler))
+    client._http = httpx2.Client(transport=httpx2.MockTransport(handler))
     return client
 
 
-def _answer(request: httpx.Request, **fields: object) -> httpx.Response:
+def _answer(request: httpx2.Request, **fields: object) -> httpx2.Response:
     body = orjson.loads(request.content)
-    return httpx.Response(200, json={"jsonrpc": "2.0", "id": body["id"], **fields})
+    return httpx2.Response(200, json={"jsonrpc": "2.0", "id": body["id"], **fields})
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_redact_url__hides_everything_but_the_host(url: str, shown: str) -> None
 @pytest.mark.parametrize(
     "handler",
     [
-        lambda _: httpx.Response(503),
-        lambda _: httpx.Response(200, content=b"<html>no</html>"),
-        lambda _: httpx.Response(200, content=b""),
-        lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": -1, "result": "0x1"}),
+        lambda _: httpx2.Response(503),
+        lambda _: httpx2.Response(200, content=b"<html>no</html>"),
+        lambda _: httpx2.Response(200, content=b""),
+        lambda _: httpx2.Response(200, json={"jsonrpc": "2.0", "id": -1, "result": "0x1"}),
         lambda request: _answer(request, error={"code": -32000, "message": f"bad {request.url}"}),
         lambda request: _answer(request, error={"code": 3, "message": "reverted", "data": "0x"}),
     ],
@@ -67,10 +67,10 @@ def test_call__an_address_that_is_none_is_refused_without_showing_it() -> None:
 def test_call__a_read_is_repeated_a_bounded_number_of_times() -> None:
     seen: list[int] = []
 
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx2.Request) -> httpx2.Response:
         seen.append(1)
         if len(seen) < READ_ATTEMPTS_MAX:
-            return httpx.Response(503)
+            return httpx2.Response(503)
         return _answer(request, result="0x7a69")
 
     assert _client(handler).chain_id() == 31337
@@ -80,9 +80,9 @@ def test_call__a_read_is_repeated_a_bounded_number_of_times() -> None:
 def test_call__a_write_is_never_repeated() -> None:
     seen: list[int] = []
 
-    def handler(_: httpx.Request) -> httpx.Response:
+    def handler(_: httpx2.Request) -> httpx2.Response:
         seen.append(1)
-        return httpx.Response(503)
+        return httpx2.Response(503)
 
     with pytest.raises(ChainUnavailableError):
         _client(handler).call("eth_sendRawTransaction", "0x")
@@ -92,9 +92,9 @@ def test_call__a_write_is_never_repeated() -> None:
 def test_batch__a_batch_with_a_write_is_never_repeated() -> None:
     seen: list[int] = []
 
-    def handler(_: httpx.Request) -> httpx.Response:
+    def handler(_: httpx2.Request) -> httpx2.Response:
         seen.append(1)
-        return httpx.Response(503)
+        return httpx2.Response(503)
 
     with pytest.raises(ChainUnavailableError):
         _client(handler).batch([("eth_chainId", []), ("evm_mine", [])])
@@ -102,17 +102,17 @@ def test_batch__a_batch_with_a_write_is_never_repeated() -> None:
 
 
 def test_batch__answers_in_any_order_are_put_to_their_requests() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx2.Request) -> httpx2.Response:
         bodies = orjson.loads(request.content)
         answers = [{"jsonrpc": "2.0", "id": b["id"], "result": b["method"]} for b in bodies]
-        return httpx.Response(200, json=answers[::-1])
+        return httpx2.Response(200, json=answers[::-1])
 
     calls: list[tuple[str, list[object]]] = [("eth_chainId", []), ("eth_gasPrice", [])]
     assert _client(handler).batch(calls) == ["eth_chainId", "eth_gasPrice"]
 
 
 def test_call__a_revert_keeps_its_data() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx2.Request) -> httpx2.Response:
         error = {"code": 3, "message": "execution reverted", "data": {"data": "0xdeadbeef"}}
         return _answer(request, error=error)
 
@@ -122,7 +122,7 @@ def test_call__a_revert_keeps_its_data() -> None:
 
 
 def test_call__a_refusal_keeps_its_code() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx2.Request) -> httpx2.Response:
         return _answer(request, error={"code": -32601, "message": "Method not found"})
 
     with pytest.raises(NodeRefusedError) as caught:
@@ -132,8 +132,8 @@ def test_call__a_refusal_keeps_its_code() -> None:
 
 def test_check_chain__another_chain_is_refused() -> None:
     client = RpcClient("http://node.example", chain_id=1)
-    client._http = httpx.Client(
-        transport=httpx.MockTransport(lambda request: _answer(request, result="0x7a69"))
+    client._http = httpx2.Client(
+        transport=httpx2.MockTransport(lambda request: _answer(request, result="0x7a69"))
     )
     with pytest.raises(ChainError, match="on chain 31337, expected 1"):
         client.check_chain()

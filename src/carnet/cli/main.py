@@ -1,5 +1,6 @@
 """The entry point of the ``carnet`` command."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from carnet.cli.commands import (
 )
 from carnet.cli.failure import exit_code_of, print_failure
 from carnet.cli.language import t
+from carnet.cli.options import LanguageOption, WorkspaceOption
 from carnet.core.errors import CarnetError
 
 app = typer.Typer(
@@ -57,8 +59,14 @@ def _root(
             help=t("Print the version and exit.", "显示版本并退出。"),
         ),
     ] = False,
+    workspace: WorkspaceOption = None,
+    lang: LanguageOption = None,
 ) -> None:
-    del version
+    # Before or after the name of a command: --lang is read from the whole command line, and a
+    # command without --workspace of its own finds this one in the environment.
+    del version, lang
+    if workspace is not None:
+        os.environ["CARNET_WORKSPACE"] = str(workspace)
 
 
 anchor.register(app)
