@@ -18,7 +18,13 @@ from carnet.facts.codes import COUNTRIES, CURRENCIES
 from carnet.facts.fact import Fact, fact_from_json
 from carnet.facts.parse import Scalar
 from carnet.facts.schema import FACT_TYPES, FactType, Field
-from carnet.facts.types.base import CrossCheck, Different, ExactlyOne, NotAbove, NotBefore
+from carnet.facts.types.checks import (
+    CrossCheck,
+    Different,
+    ExactlyOne,
+    NotAbove,
+    NotBefore,
+)
 
 ID_ALPHABET = "ABCXYZabc019._:/-"
 CERTIFICATE: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,14 @@ def test_fact__holds_typed_values_that_cannot_be_changed() -> None:
     assert "reported_at" not in fact.fields
     with pytest.raises(TypeError):
         fact.fields["level"] = 2  # type: ignore[index]
+
+
+def test_fact__travels_between_processes() -> None:
+    fact = parse_fact(INCIDENT)
+    copied = pickle.loads(pickle.dumps(fact))
+    assert copied == fact
+    with pytest.raises(TypeError):
+        copied.fields["level"] = 2
 
 
 def test_fact__without_fields_it_must_have() -> None:

@@ -27,6 +27,10 @@ class Fact:
     id: str
     fields: Mapping[str, Scalar]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only mapping cannot be pickled; processes exchange facts as their parts.
+        return (_restore, (self.type, self.id, dict(self.fields)))
+
     def to_json(self) -> dict[str, str | int | bool]:
         """Return the fact as a flat JSON object; `fact_from_json` reads it back."""
         result: dict[str, str | int | bool] = {"type": self.type, "id": self.id}
@@ -52,6 +56,10 @@ class FactBatch:
 
     def __len__(self) -> int:
         return len(self.facts)
+
+
+def _restore(type_name: str, fact_id: str, fields: dict[str, Scalar]) -> Fact:
+    return Fact(type_name, fact_id, MappingProxyType(fields))
 
 
 def scalar_to_json(value: Scalar) -> str | int | bool:

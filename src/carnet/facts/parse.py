@@ -27,6 +27,8 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}", re.ASCII)
 _INTEGER_LOOSE = re.compile(r"[+-]?[0-9][0-9 ,._']*", re.ASCII)
 _DATE_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+_DATE_LENGTH = len("YYYY-MM-DD")
+_INSTANT_LENGTH = len("YYYY-MM-DDTHH:MM:SSZ")
 _CACHE_SIZE = 8192
 
 
@@ -65,9 +67,13 @@ def fraction(found: str) -> Unusable:
     )
 
 
-@lru_cache(_CACHE_SIZE)
 def text_to_date(text: str) -> date | str:
     """Return the date of ``YYYY-MM-DD``, or the text itself where it is none."""
+    return _cached_date(text) if len(text) == _DATE_LENGTH else text
+
+
+@lru_cache(_CACHE_SIZE)
+def _cached_date(text: str) -> date | str:
     if _DATE_SHAPE.fullmatch(text) is None:
         return text
     try:
@@ -76,9 +82,13 @@ def text_to_date(text: str) -> date | str:
         return text
 
 
-@lru_cache(_CACHE_SIZE)
 def text_to_instant(text: str) -> datetime | str:
     """Return the instant of ``YYYY-MM-DDTHH:MM:SSZ``, or the text itself where it is none."""
+    return _cached_instant(text) if len(text) == _INSTANT_LENGTH else text
+
+
+@lru_cache(_CACHE_SIZE)
+def _cached_instant(text: str) -> datetime | str:
     if _INSTANT_SHAPE.fullmatch(text) is None:
         return text
     try:

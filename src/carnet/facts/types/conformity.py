@@ -8,19 +8,18 @@ from carnet.facts.types.base import (
     Boolean,
     CertificateRef,
     Country,
-    CrossCheck,
     Day,
     Days,
     FactModel,
     LanguageTag,
     Line,
-    NotBefore,
     Note,
     PartyRef,
     ProductRef,
     Sha256,
     TestLabRef,
 )
+from carnet.facts.types.checks import CrossCheck, NotBefore
 from carnet.facts.types.trading import Market
 
 Act = Literal[

@@ -8,20 +8,18 @@ from carnet.facts.types.base import (
     Amount,
     Boolean,
     ClauseRef,
-    CrossCheck,
     Currency,
     Day,
     Days,
-    ExactlyOne,
     FactModel,
     Line,
-    NotBefore,
     Note,
     PartyRef,
     ProductRef,
     RatioBps,
     SignedAmount,
 )
+from carnet.facts.types.checks import CrossCheck, ExactlyOne, NotBefore
 from carnet.facts.types.trading import Market
 
 LiabilityKind = Literal[

@@ -8,13 +8,10 @@ from carnet.facts.types.base import (
     Amount,
     ChannelRef,
     Count,
-    CrossCheck,
     Currency,
     Day,
     FactModel,
     ListingRef,
-    NotAbove,
-    NotBefore,
     Note,
     PartyRef,
     ReceivableRef,
@@ -22,6 +19,7 @@ from carnet.facts.types.base import (
     ShareBps,
     SignedAmount,
 )
+from carnet.facts.types.checks import CrossCheck, NotAbove, NotBefore
 from carnet.facts.types.trading import Category, Market
 
 

@@ -7,14 +7,11 @@ from carnet.facts.types.base import (
     BatchRef,
     Boolean,
     Count,
-    CrossCheck,
     Day,
-    Different,
     EventHash,
     FactModel,
     Instant,
     Line,
-    NotBefore,
     Note,
     PartyRef,
     ProductRef,
@@ -24,6 +21,7 @@ from carnet.facts.types.base import (
     Sha256,
     TraceNodeRef,
 )
+from carnet.facts.types.checks import CrossCheck, Different, NotBefore
 from carnet.facts.types.trading import Market
 
 _UOM_NOTE = Note("unit of measure, such as a UN/ECE Recommendation 20 code: C62, KGM, MTR")

@@ -7,7 +7,6 @@ from carnet.facts.types.base import (
     Boolean,
     ChannelRef,
     Country,
-    CrossCheck,
     Day,
     FactModel,
     FccId,
@@ -19,11 +18,11 @@ from carnet.facts.types.base import (
     Line,
     ListingRef,
     Months,
-    NotBefore,
     Note,
     PartyRef,
     ProductRef,
 )
+from carnet.facts.types.checks import CrossCheck, NotBefore
 
 Market = Literal["EU", "US", "GB", "KR", "JP", "AU"]
 Category = Literal[
