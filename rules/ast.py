@@ -252,6 +252,8 @@ class Rule:
     """U parameters the rule may read for some case, directly or through definitions."""
     direct: frozenset[str] = frozenset()
     """Those of them that it reads for every case it applies to."""
+    scope_unverified: frozenset[str] = frozenset()
+    """U parameters that its scope may read."""
     file: str = ""
     number: int = 0
 

@@ -431,7 +431,13 @@ def read_rule(
     section.close()
     _check_says_something(section, rule)
     values = list(_values_of_rule(rule))
-    return replace(rule, unverified=reads.of_values(values), direct=reads.direct(values))
+    scope = conditions_of(tuple(one.line for one in rule.scope))
+    return replace(
+        rule,
+        unverified=reads.of_values(values),
+        direct=reads.direct(values),
+        scope_unverified=reads.of_values(value for one in scope for value in values_of(one)),
+    )
 
 
 def _check_citation(section: Section, citation: tuple[str, ...], cited: frozenset[str]) -> None:
@@ -456,12 +462,9 @@ def _check_says_something(section: Section, rule: Rule) -> None:
 
     A lone negation with no line is the classic one: it fires wherever nothing was imported.
     """
-    if (
-        not rule.when
-        and not rule.match
-        and not rule.scope
-        and not any(b.when for b in rule.without)
-    ):
+    asks = [section.data.get(key) for key in ("match", "when", "scope")]
+    asks += [block.when for block in rule.without]
+    if not any(asks):
         raise section.fault(
             Text(
                 f"The rule {rule.id} has no condition and would find fault with every case.",

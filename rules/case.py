@@ -16,6 +16,9 @@ from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Pack, Path
 from carnet.rules.parameters import Known, Unknown, resolve_parameters
 
+STRING_SIZE_MAX = 1024
+"""Bytes of a text that engines compare."""
+
 FactKey = tuple[str, str]
 """Type and id."""
 Bindings = Mapping[str, Fact]
@@ -43,6 +46,7 @@ class Case:
         by_key: Its facts by type and id.
         broken: Why no rule can be evaluated, if so.
         computed: Derived fields and measures computed so far.
+        rests: The U parameters that each of them rests on.
     """
 
     run: Run
@@ -52,6 +56,7 @@ class Case:
     by_key: dict[FactKey, Fact] = field(default_factory=dict)
     broken: list[Text] = field(default_factory=list)
     computed: dict[tuple[str, str, str], object] = field(default_factory=dict)
+    rests: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
 
     def facts_of(self, fact_type: str) -> list[Fact]:
         """Return the facts of a type, sorted by id."""
@@ -146,8 +151,20 @@ def check_fact(fact: Fact) -> None:
                 f"{name} is {value!r:.80}, not of kind {kind.__name__}",
                 f"{name} 的值为 {value!r:.80}，类型应为 {kind.__name__}",
             )
+        if kind is str and len(value) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # kind is str
+            _check_size(fact, name, value)
         if kind is int and not -INTEGER_MAX <= value <= INTEGER_MAX:  # type: ignore[operator]  # kind is int
             raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
+
+
+def _check_size(fact: Fact, name: str, value: object) -> None:
+    size = len(str(value).encode("utf-8", "replace"))
+    if size > STRING_SIZE_MAX:
+        raise _fault(
+            fact,
+            f"{name} has {size} bytes, at most {STRING_SIZE_MAX}",
+            f"{name} 有 {size} 字节，上限 {STRING_SIZE_MAX}",
+        )
 
 
 def _by_key(facts: Iterable[Fact]) -> dict[FactKey, Fact]:

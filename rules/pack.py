@@ -175,11 +175,10 @@ def _read_definitions(
     circle = find_circle(result)
     if circle is not None:
         section = sections[circle]
-        defects.found.append(
-            section.fault(
-                Text(f"{circle[1]} rests on itself.", f"{circle[1]} 循环依赖自身。"),
-                Text("Take it out of its own value.", "请从其取值中移除自身。"),
-            )
+        # Nothing that reads definitions may run on a circle, so the reading stops here.
+        raise section.fault(
+            Text(f"{circle[1]} rests on itself.", f"{circle[1]} 循环依赖自身。"),
+            Text("Take it out of its own value.", "请从其取值中移除自身。"),
         )
     return result
 

@@ -65,6 +65,14 @@ def rests_lines(lines: Lines, bindings: Bindings, case: Case) -> frozenset[str]:
 
 
 def _rests_definition(definition: Definition, fact: Fact | None, case: Case) -> frozenset[str]:
+    """Return what a derived field of a fact, or a measure, rests on; worked out once."""
+    key = (fact.type, fact.id, definition.name) if fact else ("", "", definition.name)
+    if key not in case.rests:
+        case.rests[key] = _rests_body(definition, fact, case)
+    return case.rests[key]
+
+
+def _rests_body(definition: Definition, fact: Fact | None, case: Case) -> frozenset[str]:
     bindings, body = bindings_of(fact, case), definition.body
     if isinstance(body, Choice):
         return NOTHING.union(*(_rests_candidate(one, bindings, case) for one in body.candidates))
@@ -154,6 +162,8 @@ def rests_rule(rule: Rule, case: Case) -> frozenset[str]:
 
 def rests_scope(rule: Rule, case: Case) -> frozenset[str]:
     """Return the U parameters that the scope of a rule reads for a case."""
+    if not rule.scope_unverified:
+        return NOTHING
     return rests_lines(tuple(one.line for one in rule.scope), case.named, case)
 
 

@@ -37,9 +37,6 @@ from carnet.rules.case import Bindings, Case, field_of
 from carnet.rules.functions import apply
 from carnet.rules.parameters import Known, Unknown
 
-STRING_SIZE_MAX = 1024
-"""Bytes of a string that conditions compare; a longer one is unknown in every engine."""
-
 Verdict = bool | Unknown
 Result = Known | Unknown
 _COMPARE: dict[str, Callable[[object, object], bool]] = {
@@ -130,21 +127,7 @@ def _field(field: FieldRef, bindings: Bindings, case: Case) -> Result:
     value = field_of(fact, field.name)
     if value is None:
         return _absent(fact, field.name)
-    if isinstance(value, str) and len(value) * 4 > STRING_SIZE_MAX:
-        return _bounded(value, fact, field.name)
     return cast("Known", value)
-
-
-def _bounded(value: str, fact: Fact, name: str) -> Result:
-    if len(value.encode("utf-8", "replace")) <= STRING_SIZE_MAX:
-        return value
-    shown = _named(fact, name)
-    return Unknown(
-        Text(
-            f"{shown} is longer than {STRING_SIZE_MAX} bytes.",
-            f"{shown} 超过 {STRING_SIZE_MAX} 字节。",
-        )
-    )
 
 
 # --- derived fields and measures --------------------------------------------------------------

@@ -53,7 +53,7 @@ def _row(message: str) -> list[Any]:
     return [rule, *(bound[alias]["n"] for alias in sorted(bound) if alias != "case")]
 
 
-def _run_case(handle: Any, facts: str, fuel: int) -> list[list[Any]]:
+def run_case(handle: Any, facts: str, fuel: int) -> list[list[Any]]:
     """Return every match of one case, leaving no state behind."""
     rows: list[list[Any]] = []
     code, offset = engine.assert_facts(handle, facts)
@@ -70,11 +70,11 @@ def _run_case(handle: Any, facts: str, fuel: int) -> list[list[Any]]:
             raise EngineFaultError(message)
         rows.append(_row(found))
         found = engine.complete_and_start_action(handle, offset)
-    # On a fault the process ends, so the state needs no deleting there.
-    engine.delete_state(handle, _SID)
     if rows.count([RAN]) != 1:
         message = "the engine lost a message on the way"
         raise EngineFaultError(message)
+    # On a fault the process ends, so that only a state in order is ever deleted.
+    engine.delete_state(handle, _SID)
     return [row for row in rows if row[0] != RAN]
 
 
@@ -116,9 +116,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> int:
             handles = plans.get(request["plan"], request.get("rulesets"))
             for index, case in enumerate(cases):
                 facts = (case or b"").decode("utf-8")
-                answer.append(
-                    [row for h in handles for row in _run_case(h, facts, request["fuel"])]
-                )
+                answer.append([row for h in handles for row in run_case(h, facts, request["fuel"])])
         except Exception as error:  # noqa: BLE001  # whatever the engine raises, this process is done
             cause = f"{type(error).__name__}: {error}"
             write_frame(sink, json.dumps({"fault": index, "cause": cause}).encode())

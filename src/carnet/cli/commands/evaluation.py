@@ -57,7 +57,7 @@ def _confirmed(workspace: Path | None, pack: "Pack") -> frozenset[str]:
     from carnet.services.approvals import confirmed_parameters
     from carnet.services.workspace import Workspace
 
-    return confirmed_parameters(Workspace.open(workspace), pack.id)
+    return confirmed_parameters(Workspace.open(workspace), pack)
 
 
 def evaluate(

@@ -1,0 +1,193 @@
+"""Packs that are hostile, broken or wrong are refused, with file, line and reason."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from carnet.core.errors import RulePackError
+from carnet.rules.pack import check_pack, load_pack
+from carnet.rules.yaml_strict import parse_yaml
+from tests.fixtures_rules import parameter, rule, spell, write_pack
+
+BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+
+
+def _defects(folder: Path) -> list[str]:
+    return [f"{error.code} {error.line} {error.message.en}" for error in check_pack(folder)[1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (BOMB, 1, "anchors and aliases"),
+        ("a: 1\nb: 2\na: 3\n", 3, "stands twice (first in line 1)"),
+        ("a: " + "[" * 40 + "]" * 40, 1, "nesting is deeper"),
+        ("a: !!python/object/apply:os.system [id]\n", 1, "the tag"),
+        ("a: 1\n--- \nb: 2\n", 2, "a second document"),
+        ("a:\n", 1, "a value is missing"),
+        ("a: 1.5\n", 1, "is not an integer"),
+        ("a: .nan\n", 1, "is not an integer"),
+        ("a: 0598\n", 1, "not a plain decimal integer"),
+        ("a: 9007199254740992\n", 1, "beyond 2^53"),
+        ("a: 99999999999999999999999999\n", 1, "beyond 2^53"),
+        ("a: 2026-02-30\n", 1, "not a date of the calendar"),
+        ("", 1, "the file is empty"),
+        ("a: [1\n", 2, "not YAML"),
+        ("? [a]\n: 1\n", 1, "a key must be plain text"),
+    ],
+)
+def test_yaml__refused_with_line(text: str, line: int, reason: str) -> None:
+    with pytest.raises(RulePackError) as caught:
+        parse_yaml(text.encode(), "x.yaml")
+    assert reason in caught.value.message.en
+    assert (caught.value.path, caught.value.line) == ("x.yaml", line)
+
+
+def test_yaml__binary_is_refused() -> None:
+    with pytest.raises(RulePackError, match="not UTF-8"):
+        parse_yaml(b"\xff\xfe\x00", "x.yaml")
+
+
+def test_yaml__large_file_is_refused() -> None:
+    with pytest.raises(RulePackError, match="at most 1048576"):
+        parse_yaml(b"a: " + b"x" * 1_100_000, "x.yaml")
+
+
+def test_yaml__only_plain_words_are_typed() -> None:
+    value = parse_yaml(b'a: NO\nb: true\nc: "true"\nd: 2026-01-02\ne: "0598"\nf: -7\n', "x")
+    assert value == {
+        "a": "NO", "b": True, "c": "true", "d": date(2026, 1, 2), "e": "0598", "f": -7,
+    }  # fmt: skip
+
+
+def test_pack__good_one_has_a_digest_that_layout_does_not_change(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path, rule(when=["product.is_radio"]))
+    first = load_pack(folder).digest
+    text = (folder / "law.yaml").read_text()
+    (folder / "law.yaml").write_text("# a comment\n" + text)
+    assert load_pack(folder).digest == first
+    (folder / "law.yaml").write_text(text.replace("Directive", "directive"))
+    assert load_pack(folder).digest != first
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"when": ['c.kind == "eu_dok"'], "match": [{"c": "certificate"}]}, "eu_doc"),
+        ({"when": ["product.is_raido"]}, "is_radio"),
+        ({"when": ["product.category < \"toy\""]}, "needs integers or dates"),
+        ({"when": ["product.category == 5"]}, "compares text with an integer"),
+        ({"when": ["product.is_radio == 1"]}, "compares a boolean with an integer"),
+        ({"when": ["div_down(1, 0) == 1"]}, "no function div_down"),
+        ({"when": ["product.is_radio &&"]}, "column"),
+        ({"when": [True]}, "A line must be text"),
+        ({"when": ["product.model == \"" + "x" * 1100 + "\""]}, "longer than 1024 bytes"),
+        ({"when": ["param.nothing == 1"]}, "param.nothing is not known"),
+        ({"match": [{"u": "unit"}]}, "no path to the case"),
+        ({"match": [{"listing": "certificate"}]}, "reserved, taken"),
+        ({"match": [{"c": "certificates"}]}, "no fact type 'certificates'"),
+        ({"citation": ["NOWHERE"]}, "does not define: NOWHERE"),
+        ({"severity": "fatal"}, "expected one of blocking"),
+        ({"whne": []}, "unknown key 'whne'"),
+        ({"without": [{"c": "certificate"}]}, "no condition"),
+        ({"finding": {"message": {"en": "{x.y}", "zh": "甲"}, "remedy": {"en": "a", "zh": "甲"}}},
+         "x.y is not known"),
+        ({"finding": {"message": {"en": "a"}, "remedy": {"en": "a", "zh": "甲"}}}, "lacks the key 'zh'"),
+    ],
+)  # fmt: skip
+def test_rule__defect_is_named(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
+    lines = {} if "without" in changes else {"when": ["product.is_radio"]}
+    folder = write_pack(tmp_path, rule(**(lines | changes)))
+    found = check_pack(folder)[1]
+    assert any(reason in f"{error.message.en} {error.hint.en}" for error in found), found
+    assert all(error.path == "rules/all.yaml" and error.line >= 1 for error in found)
+
+
+def test_pack__every_defect_is_found_at_once(tmp_path: Path) -> None:
+    bad = [rule(f"rule-{n}", when=[f"product.field_{n} == 1"]) for n in range(5)]
+    assert len(_defects(write_pack(tmp_path, *bad))) == 5
+
+
+def test_pack__circle_of_measures_is_found(tmp_path: Path) -> None:
+    measures = [
+        {"name": "a", "title": {"en": "a", "zh": "甲"}, "value": "measure.b + 1"},
+        {"name": "b", "title": {"en": "b", "zh": "乙"}, "value": "measure.a"},
+    ]
+    folder = write_pack(tmp_path, rule(when=["measure.a > 1"]), measures=measures)
+    assert any("rests on itself" in defect for defect in _defects(folder))
+
+
+def test_pack__tied_parameter_values_are_refused(tmp_path: Path) -> None:
+    one = parameter("days", "integer", 5)
+    one["values"] = one["values"] * 2
+    folder = write_pack(tmp_path, rule(when=["product.is_radio"]), parameters=[one])
+    assert any("same valid_from and known_from" in defect for defect in _defects(folder))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "certificate.issuer_id -> product",
+        "certificate.product_id -> party",
+        "product",
+        "a -> b -> c",
+    ],
+)
+def test_path__that_does_not_lead_to_the_case_is_refused(tmp_path: Path, path: str) -> None:
+    folder = write_pack(
+        tmp_path, rule(when=['listing.market == "EU"']), paths={"certificate": path}
+    )
+    assert _defects(folder)
+
+
+def _link_inside(folder: Path) -> None:
+    (folder / "rules" / "link.yaml").symlink_to("/etc/hosts")
+
+
+def _link_beside(folder: Path) -> None:
+    (folder / "law.yaml").unlink()
+    (folder / "law.yaml").symlink_to("/etc/hosts")
+
+
+def _stray(folder: Path) -> None:
+    (folder / "rules" / "more.yml").write_text("a: 1")
+
+
+def _too_many(folder: Path) -> None:
+    for n in range(201):
+        (folder / "tests").mkdir(exist_ok=True)
+        (folder / "tests" / f"{n}.yaml").write_text("tests: []")
+
+
+def _too_many_rules(folder: Path) -> None:
+    rules = [rule(f"rule-{n}", when=["product.is_radio"]) for n in range(5_001)]
+    (folder / "rules" / "all.yaml").write_text(
+        "rules:\n" + "".join(f"- {spell(r)}\n" for r in rules)
+    )
+
+
+@pytest.mark.parametrize("harm", [_link_inside, _link_beside, _stray, _too_many, _too_many_rules])
+def test_pack__hostile_folder_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    folder = write_pack(tmp_path, rule(when=["product.is_radio"]))
+    harm(folder)
+    with pytest.raises(RulePackError) as caught:
+        check_pack(folder)
+    assert caught.value.code in {"CRN-R-002", "CRN-R-003"}
+
+
+def test_pack__folder_without_pack_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RulePackError, match="not a rule pack"):
+        load_pack(tmp_path)
+
+
+def test_rule__block_that_compares_two_other_facts_is_refused(tmp_path: Path) -> None:
+    folder = write_pack(
+        tmp_path,
+        rule(
+            match=[{"a": "certificate"}, {"b": "certificate"}],
+            without=[{"c": "certificate", "when": ["a.issued_on < b.issued_on"]}],
+        ),
+    )
+    assert any("Move the line to 'when'" in e.hint.en for e in check_pack(folder)[1])
