@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from carnet.facts.schema import FACT_TYPES, FactType, Field
-from carnet.facts.types.checks import (
-    CrossCheck,
-    Different,
-    ExactlyOne,
-    NotAbove,
-)
+from carnet.facts.types.checks import CrossCheck, Different, ExactlyOne, NotAbove
 
 PAGE = Path(__file__).parent.parent / "docs" / "facts.md"
 

@@ -9,15 +9,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from carnet.core.text import Text
 from carnet.facts.types import conformity, finance, settlement, trace, trading
-from carnet.facts.types.base import (
-    FactModel,
-    Form,
-    Note,
-    RefersTo,
-)
-from carnet.facts.types.checks import (
-    CrossCheck,
-)
+from carnet.facts.types.base import FactModel, Form, Note, RefersTo
+from carnet.facts.types.checks import CrossCheck
 
 T = TypeVar("T")
 Kind = Literal["string", "integer", "boolean", "date", "instant"]
