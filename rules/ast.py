@@ -27,7 +27,7 @@ Aggregate = Literal["count", "sum", "min", "max", "count_distinct"]
 
 
 @dataclass(frozen=True, slots=True)
-class Literal_:
+class Constant:
     """A constant."""
 
     value: Scalar
@@ -99,7 +99,7 @@ class Call:
     kind: ValueKind
 
 
-Value = Literal_ | AsOf | ParameterRef | MeasureRef | FieldRef | Call
+Value = Constant | AsOf | ParameterRef | MeasureRef | FieldRef | Call
 
 # --- conditions -------------------------------------------------------------------------------
 

@@ -25,11 +25,11 @@ from carnet.rules.ast import (
 )
 from carnet.rules.expression import (
     RESERVED,
-    ExpressionFault,
-    Names,
     parse_line,
     parse_reference,
 )
+from carnet.rules.grammar import ExpressionError
+from carnet.rules.names import Names
 from carnet.rules.parameters import tied_values
 from carnet.rules.section import NAME, Section, defect, read_text
 
@@ -55,7 +55,7 @@ class Defects:
         """Note an error of the body instead of raising it; hostile input is raised at once."""
         try:
             yield
-        except ExpressionFault as fault:
+        except ExpressionError as fault:
             self.found.append(defect("CRN-R-011", file, line, fault.message, fault.hint))
         except RulePackError as error:
             if error.code in {"CRN-R-002", "CRN-R-003"}:
@@ -279,12 +279,13 @@ def _path(fact_type: str, text: str, section: Section, line: int) -> Path:
     parts = text.split()
     nodes = [_NODE.fullmatch(part) for part in parts[::2]]
     arrows = parts[1::2]
-    readable = len(parts) % 2 == 1 and len(parts) >= 3 and all(nodes)
+    readable = len(parts) % 2 == 1 and bool(arrows) and all(nodes)
     matches = [node for node in nodes if node is not None]
     if not readable or set(arrows) - {"->", "<-", "=="} or matches[0][1] != fact_type:
         raise section.fault(
             Text(
-                f"The path {text!r:.120} is not of the form {fact_type}.field -> type <- type.field.",
+                f"The path {text!r:.120} is not of the form"
+                f" {fact_type}.field -> type <- type.field.",
                 f"路径 {text!r:.120} 不符合 {fact_type}.字段 -> 类型 <- 类型.字段 的写法。",
             ),
             line=line,

@@ -16,10 +16,10 @@ from carnet.rules.ast import (
     Aggregation,
     Candidate,
     Choice,
+    Constant,
     Definition,
     FieldRef,
     Lines,
-    Literal_,
     MeasureRef,
     Parameter,
     ParameterRef,
@@ -37,8 +37,11 @@ from carnet.rules.ast import (
     values_of_definition,
 )
 from carnet.rules.build import Defects, check_alias, check_fact_type, read_lines
-from carnet.rules.expression import ExpressionFault, Names, parse_line, parse_template, parse_value
+from carnet.rules.expression import parse_line, parse_value
+from carnet.rules.grammar import ExpressionError
+from carnet.rules.names import Names
 from carnet.rules.section import IDENTIFIER, NAME, Section, read_text
+from carnet.rules.template import parse_template
 
 RULES_MAX = 5_000
 DEFINITIONS_MAX = 500
@@ -140,9 +143,9 @@ def _has_reasons(section: Section) -> bool:
 def _value(section: Section, key: str, names: Names) -> Value:
     raw = section.any(key)
     if isinstance(raw, date):
-        return Literal_(raw, "date")
+        return Constant(raw, "date")
     if isinstance(raw, bool):
-        return Literal_(raw, "boolean")
+        return Constant(raw, "boolean")
     return parse_value(str(raw), replace(names, divisions=True))
 
 
@@ -255,10 +258,11 @@ def _check_kinds(section: Section, definition: Definition) -> None:
         "integer"
     }
     if kinds != {definition.kind} or not sums_integers:
+        found = ", ".join(sorted(kinds))
         raise section.fault(
             Text(
-                f"{definition.name} is {definition.kind}, but a value of it is {', '.join(sorted(kinds))}.",
-                f"{definition.name} 的类型为 {definition.kind}，但其值类型为 {'、'.join(sorted(kinds))}。",
+                f"{definition.name} is {definition.kind}, but a value of it is {found}.",
+                f"{definition.name} 的类型为 {definition.kind}，但其值类型为 {found}。",
             )
         )
     if needs_order and definition.kind not in {"integer", "date"}:
@@ -385,7 +389,7 @@ def _template(section: Section, key: str, names: Names) -> Template:
     inner = section.section(key)
     try:
         return parse_template(read_text(inner), names)
-    except ExpressionFault as fault:
+    except ExpressionError as fault:
         raise section.fault(fault.message, fault.hint, line=inner.line) from fault
 
 

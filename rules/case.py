@@ -77,7 +77,8 @@ def start_run(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Run:
             Text(
                 f"The pack {pack.id} {pack.version} is effective from {pack.effective_from} to"
                 f" {until}, not on {as_of}.",
-                f"规则包 {pack.id} {pack.version} 的适用期为 {pack.effective_from} 至 {until}，不含 {as_of}。",
+                f"规则包 {pack.id} {pack.version} 的适用期为 {pack.effective_from} 至 {until}，"
+                f"不含 {as_of}。",
             ),
             Text(
                 "Choose another version or another --as-of.", "请选择其他版本或其他 --as-of 日期。"
@@ -255,7 +256,8 @@ def _name(case: Case) -> None:
             case.broken.append(
                 Text(
                     f"{reference.text} leads to {shown}, which is not among the facts.",
-                    f"{reference.text} 指向 {'空' if value is None else shown}，事实中没有对应记录。",
+                    f"{reference.text} 指向{'空值' if value is None else shown}，"
+                    "事实中没有对应记录。",
                 )
             )
             return

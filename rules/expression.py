@@ -6,16 +6,11 @@ order on strings, values outside a closed list, arithmetic over two matched fact
 Source: docs/spec/pack-format.md, PF-8, PF-13, PF-15.
 """
 
-import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
 from datetime import date
-from functools import cache, lru_cache
 from typing import Any, cast
 
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark import Token, Tree
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.text import Text
@@ -25,57 +20,26 @@ from carnet.rules.ast import (
     Call,
     Comparison,
     Condition,
+    Constant,
     FieldRef,
     Line,
-    Literal_,
     MeasureRef,
     Membership,
     Operator,
     ParameterRef,
     Presence,
-    Template,
     Truth,
     Value,
     ValueKind,
     fields_of,
     values_of,
 )
+from carnet.rules.grammar import ExpressionError, parse_tree
+from carnet.rules.names import Names, suggest
 
-TEXT_SIZE_MAX = 1024
-"""Bytes of one line, and of one string in it."""
 ITEMS_MAX = 64
 REFERENCES_MAX = 3
 ARGUMENTS_MAX = 8
-
-_GRAMMAR = r"""
-line: condition ("||" condition)*
-condition: sum COMPARE sum -> comparison
-    | sum "in" items -> member
-    | "!" "(" sum "in" items ")" -> not_member
-    | "!" primary -> not_truth
-    | sum -> truth
-?sum: product (SIGN product)*
-?product: unary (STAR unary)*
-?unary: primary
-    | SIGN unary -> negative
-?primary: INTEGER -> integer
-    | STRING -> string
-    | "true" -> true
-    | "false" -> false
-    | path
-    | NAME "(" [sum ("," sum)*] ")" -> call
-    | "(" sum ")" -> group
-path: NAME ("." NAME)*
-items: "[" [sum ("," sum)*] "]" -> list
-    | path
-COMPARE: "==" | "!=" | "<=" | ">=" | "<" | ">"
-SIGN: "+" | "-"
-STAR: "*"
-INTEGER: /0|[1-9][0-9]*/
-STRING: /"(?:[^"\\\x00-\x1f]|\\["\\])*"/
-NAME: /[a-z][a-z0-9_]*/
-%ignore /[ \t]+/
-"""
 
 _ORDERED: frozenset[ValueKind] = frozenset({"integer", "date"})
 _COMMON: dict[str, tuple[tuple[ValueKind, ...], ValueKind]] = {
@@ -84,111 +48,11 @@ _COMMON: dict[str, tuple[tuple[ValueKind, ...], ValueKind]] = {
     "add_months": (("date", "integer"), "date"),
     "add_years": (("date", "integer"), "date"),
 }
-_DIVISIONS: dict[str, tuple[tuple[ValueKind, ...], ValueKind]] = {
-    name: (("integer", "integer"), "integer")
-    for name in ("div_down", "div_up", "ratio_bps_down", "ratio_bps_up", "wilson_lower_bps")
-}
+_DIVISIONS: dict[str, tuple[tuple[ValueKind, ...], ValueKind]] = dict.fromkeys(
+    ("div_down", "div_up", "ratio_bps_down", "ratio_bps_up", "wilson_lower_bps"),
+    (("integer", "integer"), "integer"),
+)
 RESERVED = frozenset({"as_of", "param", "measure", "has", "in", "date", "true", "false"})
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-
-
-class ExpressionFault(ValueError):
-    """A line that cannot be used; the reader of the pack adds file and line."""
-
-    def __init__(self, message: Text, hint: Text | None = None) -> None:
-        super().__init__(message.en)
-        self.message = message
-        self.hint = hint or Text("", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What a line may name.
-
-    Args:
-        aliases: Fact type of each alias in reach.
-        matched: Those of them that are matched, at most one of which a value may read.
-        parameters: Kind of each parameter.
-        measures: Names of the measures.
-        derived: Kind of each derived field by fact type and name.
-        reasons: The derived fields whose candidates have reasons.
-        types: Fact types that references may lead to.
-        divisions: Whether the functions that divide may be called.
-        references: What an alias path may continue through, where the schema does not say.
-    """
-
-    aliases: Mapping[str, str]
-    matched: frozenset[str]
-    parameters: Mapping[str, ValueKind]
-    measures: frozenset[str]
-    derived: Mapping[tuple[str, str], ValueKind]
-    reasons: frozenset[tuple[str, str]]
-    types: frozenset[str]
-    divisions: bool = False
-
-    def with_aliases(self, aliases: Mapping[str, str]) -> "Names":
-        """Return these names with further matched aliases."""
-        return replace(
-            self, aliases={**self.aliases, **aliases}, matched=self.matched | aliases.keys()
-        )
-
-
-def _suggest(name: str, known: Iterable[str]) -> Text:
-    options = sorted(known)
-    close = difflib.get_close_matches(name, options, n=3)
-    if close:
-        return Text(f"Did you mean {', '.join(close)}?", f"是否指：{'、'.join(close)}？")
-    if not options:
-        return Text("", "")
-    shown = options[:12]
-    return Text(f"Known: {', '.join(shown)}.", f"可用：{'、'.join(shown)}。")
-
-
-@cache
-def _parser() -> Lark:
-    return Lark(_GRAMMAR, parser="lalr", start=["line", "sum"], maybe_placeholders=False)
-
-
-def _syntax_fault(text: str, error: UnexpectedInput) -> ExpressionFault:
-    if isinstance(error, UnexpectedEOF) or (
-        isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    ):
-        found, column = Text("the line ends too early", "该行过早结束"), len(text)
-    elif isinstance(error, UnexpectedCharacters):
-        column = error.column
-        shown = text[column - 1 : column + 9]
-        found = Text(f"{shown!r} is not understood", f"无法识别 {shown!r}")
-    else:
-        column = cast("Any", error).column
-        shown = str(getattr(error, "token", ""))
-        found = Text(f"{shown!r} does not fit here", f"此处不应出现 {shown!r}")
-    return ExpressionFault(
-        Text(
-            f"Cannot read the line {text!r}: {found.en} (column {column}).",
-            f"无法解析 {text!r}：{found.zh}（第 {column} 列）。",
-        ),
-        Text(
-            'Write one comparison, such as c.kind == "eu_doc"; see docs/spec/pack-format.md, PF-8.',
-            '请写成一个比较，例如 c.kind == "eu_doc"；见 docs/spec/pack-format.md PF-8。',
-        ),
-    )
-
-
-@lru_cache(maxsize=8192)
-def _parse(text: str, start: str) -> Tree[Token]:
-    if len(text.encode()) > TEXT_SIZE_MAX:
-        raise ExpressionFault(
-            Text(
-                f"The line is longer than {TEXT_SIZE_MAX} bytes.",
-                f"该行超过 {TEXT_SIZE_MAX} 字节。",
-            )
-        )
-    try:
-        return cast("Tree[Token]", _parser().parse(text, start=start))
-    except UnexpectedInput as error:
-        raise _syntax_fault(text, error) from None
-    except RecursionError:
-        raise ExpressionFault(Text("The line is nested too deeply.", "该行嵌套过深。")) from None
 
 
 def _kind_name(kind: ValueKind) -> Text:
@@ -225,7 +89,7 @@ class _Typer:
         left, operator, right = self.value(children[0]), str(children[1]), self.value(children[2])
         if left.kind != right.kind or left.kind == "strings":
             one, other = _kind_name(left.kind), _kind_name(right.kind)
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{operator!r} compares {one.en} with {other.en}.",
                     f"{operator!r} 两侧类型不同：{one.zh}与{other.zh}。",
@@ -234,7 +98,7 @@ class _Typer:
             )
         if operator not in {"==", "!="} and left.kind not in _ORDERED:
             name = _kind_name(left.kind)
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{operator!r} needs integers or dates, not {name.en}.",
                     f"{operator!r} 只能用于整数或日期，不能用于{name.zh}。",
@@ -245,15 +109,15 @@ class _Typer:
         return Comparison(cast("Operator", operator), left, right)
 
     def _check_choice(self, one: Value, other: Value) -> None:
-        if not isinstance(one, FieldRef) or not one.choices or not isinstance(other, Literal_):
+        if not isinstance(one, FieldRef) or not one.choices or not isinstance(other, Constant):
             return
         if other.value not in one.choices:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{one.text} is never {other.value!r}.",
                     f"{one.text} 不会取值 {other.value!r}。",
                 ),
-                _suggest(str(other.value), one.choices),
+                suggest(str(other.value), one.choices),
             )
 
     def _membership(self, children: list[Any], *, is_negated: bool) -> Condition:
@@ -262,9 +126,10 @@ class _Typer:
             return Membership(value, self._items(value, tree), is_negated)
         items = self._path([str(part) for part in tree.children[0].children])
         if not isinstance(items, ParameterRef) or items.kind != "strings" or value.kind != "string":
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
-                    "'in' needs text on the left and a list or a parameter of kind strings on the right.",
+                    "'in' needs text on the left and a list or a parameter of kind strings on the"
+                    " right.",
                     "“in” 左侧须为文本，右侧须为列表或 strings 类参数。",
                 )
             )
@@ -273,22 +138,22 @@ class _Typer:
     def _items(self, value: Value, tree: Tree[Token]) -> tuple[Any, ...]:
         items = [self.value(cast("Tree[Token]", child)) for child in tree.children]
         if not 1 <= len(items) <= ITEMS_MAX:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"A list has 1 to {ITEMS_MAX} items, not {len(items)}.",
                     f"列表须有 1 至 {ITEMS_MAX} 项，而非 {len(items)} 项。",
                 )
             )
         for item in items:
-            if not isinstance(item, Literal_) or item.kind != value.kind or value.kind == "boolean":
-                raise ExpressionFault(
+            if not isinstance(item, Constant) or item.kind != value.kind or value.kind == "boolean":
+                raise ExpressionError(
                     Text(
                         "The items of a list are constants of the type on its left.",
                         "列表各项须为与左侧同类型的常量。",
                     )
                 )
             self._check_choice(value, item)
-        return tuple(item.value for item in items if isinstance(item, Literal_))
+        return tuple(item.value for item in items if isinstance(item, Constant))
 
     def _truth(self, tree: Tree[Token], *, is_negated: bool) -> Condition:
         while tree.data == "group":
@@ -298,7 +163,7 @@ class _Typer:
         value = self.value(tree)
         if value.kind != "boolean":
             name = _kind_name(value.kind)
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"A line must be a comparison or a boolean, not {name.en}.",
                     f"每行须为比较或布尔值，不能是{name.zh}。",
@@ -309,7 +174,7 @@ class _Typer:
     def _has_argument(self, tree: Tree[Token]) -> FieldRef:
         arguments = [self.value(cast("Tree[Token]", child)) for child in tree.children[1:]]
         if len(arguments) != 1 or not isinstance(arguments[0], FieldRef):
-            raise ExpressionFault(Text("has(...) takes one field.", "has(...) 须带一个字段。"))
+            raise ExpressionError(Text("has(...) takes one field.", "has(...) 须带一个字段。"))
         return arguments[0]
 
     def _check_one_alias(self, condition: Condition) -> None:
@@ -317,7 +182,7 @@ class _Typer:
             read = {field.alias for field in fields_of(value)} & self.names.matched
             if len(read) > 1:
                 listed = sorted(read)
-                raise ExpressionFault(
+                raise ExpressionError(
                     Text(
                         f"One side of a comparison reads two matched facts: {', '.join(listed)}.",
                         f"比较的一侧读取了两个匹配事实：{'、'.join(listed)}。",
@@ -344,25 +209,25 @@ class _Typer:
             return self._arithmetic(children)
         return self._literal(str(tree.data), children)
 
-    def _literal(self, data: str, children: list[Any]) -> Literal_:
+    def _literal(self, data: str, children: list[Any]) -> Constant:
         if data in {"true", "false"}:
-            return Literal_(data == "true", "boolean")
+            return Constant(data == "true", "boolean")
         text = str(children[0])
         if data == "string":
-            return Literal_(text[1:-1].replace('\\"', '"').replace("\\\\", "\\"), "string")
+            return Constant(text[1:-1].replace('\\"', '"').replace("\\\\", "\\"), "string")
         if len(text) > len(str(INTEGER_MAX)) or int(text) > INTEGER_MAX:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"The integer {text[:40]} is beyond 2^53 - 1.",
                     f"整数 {text[:40]} 超出 2^53-1。",
                 )
             )
-        return Literal_(int(text), "integer")
+        return Constant(int(text), "integer")
 
     def _integer(self, value: Value, operator: str) -> Value:
         if value.kind != "integer":
             name = _kind_name(value.kind)
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{operator!r} needs integers, not {name.en}.",
                     f"{operator!r} 只用于整数，不能用于{name.zh}。",
@@ -378,9 +243,9 @@ class _Typer:
         self._integer(value, sign)
         if sign == "+":
             return value
-        if isinstance(value, Literal_):
-            return Literal_(-cast("int", value.value), "integer")
-        return Call("-", (Literal_(0, "integer"), value), "integer")
+        if isinstance(value, Constant):
+            return Constant(-cast("int", value.value), "integer")
+        return Call("-", (Constant(0, "integer"), value), "integer")
 
     def _arithmetic(self, children: list[Any]) -> Value:
         result = self._integer(self.value(children[0]), str(children[1]))
@@ -399,15 +264,15 @@ class _Typer:
                     "Divide in a measure or a derived field.", "除法请放在 measures 或 derived 中。"
                 )
                 if name in _DIVISIONS
-                else _suggest(name, known)
+                else suggest(name, known)
             )
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(f"There is no function {name} here.", f"此处没有函数 {name}。"), hint
             )
         kinds, result = known[name]
         arguments = tuple(self.value(child) for child in children)
         if tuple(argument.kind for argument in arguments) != kinds:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{name} takes ({', '.join(kinds)}).",
                     f"{name} 的参数为（{'、'.join(kinds)}）。",
@@ -415,13 +280,13 @@ class _Typer:
             )
         return Call(name, arguments, result)
 
-    def _date(self, children: list[Any]) -> Literal_:
+    def _date(self, children: list[Any]) -> Constant:
         try:
             (tree,) = children
             assert tree.data == "string"
-            return Literal_(date.fromisoformat(str(tree.children[0])[1:-1]), "date")
+            return Constant(date.fromisoformat(str(tree.children[0])[1:-1]), "date")
         except (ValueError, AssertionError):
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     'date(...) takes one date such as date("2026-12-11").',
                     'date(...) 须写作 date("2026-12-11")。',
@@ -434,25 +299,26 @@ class _Typer:
         head = parts[0]
         if parts == ["as_of"]:
             return AsOf()
-        if head == "param" and len(parts) == 2:
-            if parts[1] not in self.names.parameters:
-                raise self._unknown(f"param.{parts[1]}", parts[1], self.names.parameters)
-            return ParameterRef(parts[1], self.names.parameters[parts[1]])
-        if head == "measure" and len(parts) == 2:
-            if parts[1] not in self.names.measures:
-                raise self._unknown(f"measure.{parts[1]}", parts[1], self.names.measures)
-            return MeasureRef(parts[1])
+        name = ".".join(parts[1:])
+        if head == "param":
+            if name not in self.names.parameters:
+                raise self._unknown(f"param.{name}", name, self.names.parameters)
+            return ParameterRef(name, self.names.parameters[name])
+        if head == "measure":
+            if name not in self.names.measures:
+                raise self._unknown(f"measure.{name}", name, self.names.measures)
+            return MeasureRef(name)
         if head not in self.names.aliases:
             raise self._unknown(".".join(parts), head, self.names.aliases)
         if len(parts) == 1:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(f"{head} is a fact: name one of its fields.", f"{head} 是事实：请写出其字段。")
             )
         return self._field(head, parts[1:-1], parts[-1])
 
-    def _unknown(self, text: str, name: str, known: Iterable[str]) -> ExpressionFault:
-        return ExpressionFault(
-            Text(f"{text} is not known here.", f"此处没有 {text}。"), _suggest(name, known)
+    def _unknown(self, text: str, name: str, known: Iterable[str]) -> ExpressionError:
+        return ExpressionError(
+            Text(f"{text} is not known here.", f"此处没有 {text}。"), suggest(name, known)
         )
 
     def _field(self, alias: str, steps: list[str], name: str) -> FieldRef:
@@ -463,7 +329,7 @@ class _Typer:
             references.append((f"{step}_id", target))
             owner = target
         if len(references) > REFERENCES_MAX:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"More than {REFERENCES_MAX} references in a row.",
                     f"连续引用超过 {REFERENCES_MAX} 层。",
@@ -478,7 +344,7 @@ class _Typer:
             raise self._unknown(f"{owner}.{step}", step, single)
         (target,) = column.refers_to
         if target not in self.names.types:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{owner}.{step} leads to {target}, which has no path to the case.",
                     f"{owner}.{step} 指向 {target}，但该类型没有到达案例的路径。",
@@ -504,7 +370,7 @@ class _Typer:
             raise self._unknown(f"{owner}.{name}", name, [*fact_type.columns, *derived])
         column = fact_type.column(name)
         if column.kind == "instant":
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{owner}.{name} is an instant; rules compare dates.",
                     f"{owner}.{name} 是时刻；规则只比较日期。",
@@ -525,7 +391,7 @@ class _Typer:
 def _refuse_reasons(value: Value) -> Value:
     for field in fields_of(value):
         if field.is_reason:
-            raise ExpressionFault(
+            raise ExpressionError(
                 Text(
                     f"{field.text} is a text for messages, not for conditions.",
                     f"{field.text} 仅用于文字说明，不能用于条件。",
@@ -538,13 +404,13 @@ def parse_line(text: str, names: Names, number: int = 0) -> Line:
     """Return a typed line.
 
     Raises:
-        ExpressionFault: It is not understood, or compares what cannot be compared.
+        ExpressionError: It is not understood, or compares what cannot be compared.
     """
     typer = _Typer(names)
-    tree = _parse(text, "line")
+    tree = parse_tree(text, "line")
     conditions = tuple(typer.condition(cast("Tree[Token]", child)) for child in tree.children)
     if len(conditions) > ARGUMENTS_MAX:
-        raise ExpressionFault(
+        raise ExpressionError(
             Text(
                 f"More than {ARGUMENTS_MAX} alternatives in a line.",
                 f"一行内的备选条件超过 {ARGUMENTS_MAX} 个。",
@@ -562,12 +428,12 @@ def parse_value(text: str, names: Names) -> Value:
     """Return a typed value.
 
     Raises:
-        ExpressionFault: It is not understood, or of no type.
+        ExpressionError: It is not understood, or of no type.
     """
-    value = _refuse_reasons(_Typer(names).value(_parse(text, "sum")))
+    value = _refuse_reasons(_Typer(names).value(parse_tree(text, "sum")))
     read = {field.alias for field in fields_of(value)} & names.matched
     if len(read) > 1:
-        raise ExpressionFault(
+        raise ExpressionError(
             Text("A value reads at most one matched fact.", "一个值最多读取一个匹配事实。")
         )
     return value
@@ -577,56 +443,30 @@ def parse_reference(text: str, names: Names) -> tuple[FieldRef, str]:
     """Return a reference field such as ``listing.product_id`` and the fact type it leads to.
 
     Raises:
-        ExpressionFault: It is no reference, or one to several types.
+        ExpressionError: It is no reference, or one to several types.
     """
     value = parse_value(text, names)
     if isinstance(value, FieldRef) and not value.references and not value.is_derived:
         targets = FACT_TYPES[value.owner].column(value.name).refers_to
         if len(targets) == 1:
             return value, targets[0]
-    raise ExpressionFault(
+    raise ExpressionError(
         Text(f"{text} is not a reference to one fact type.", f"{text} 不是指向单一事实类型的引用。")
     )
 
 
-def _template_parts(text: str, names: Names) -> tuple[str | Value, ...]:
-    parts: list[str | Value] = []
-    typer = _Typer(names)
-    for index, part in enumerate(_PLACEHOLDER.split(text)):
-        if index % 2 == 0:
-            if "{" in part or "}" in part:
-                raise ExpressionFault(Text("A brace has no partner.", "花括号不配对。"))
-            if part:
-                parts.append(part)
-            continue
-        tree = _parse(part, "sum")
-        if tree.data != "path":
-            raise ExpressionFault(
-                Text(
-                    f"{{{part}}} is not a field, parameter or measure.",
-                    f"{{{part}}} 不是字段、参数或指标。",
-                )
-            )
-        parts.append(typer.value(tree))
-    return tuple(parts)
-
-
-def parse_template(text: Text, names: Names) -> Template:
-    """Return a text with its placeholders resolved.
+def parse_path(text: str, names: Names) -> Value:
+    """Return what a placeholder names: a field, a parameter, a measure or `as_of`.
 
     Raises:
-        ExpressionFault: A placeholder names nothing.
+        ExpressionError: It names nothing.
     """
-    return Template(_template_parts(text.en, names), _template_parts(text.zh, names))
-
-
-def text_of(value: Value) -> str:
-    """Return the spelling of a value that a placeholder may name, for the keys of `values`."""
-    if isinstance(value, FieldRef):
-        return value.text
-    if isinstance(value, ParameterRef):
-        return f"param.{value.id}"
-    if isinstance(value, MeasureRef):
-        return f"measure.{value.name}"
-    assert isinstance(value, AsOf)
-    return "as_of"
+    tree = parse_tree(text, "sum")
+    if tree.data != "path":
+        raise ExpressionError(
+            Text(
+                f"{{{text}}} is not a field, parameter or measure.",
+                f"{{{text}}} 不是字段、参数或指标。",
+            )
+        )
+    return _Typer(names).value(tree)

@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
-from carnet.rules.ast import FieldRef, Rule, Template, Value, conditions_of, parts_of, values_of
-from carnet.rules.ast import Literal_ as Constant
+from carnet.rules.ast import (
+    Constant,
+    FieldRef,
+    Rule,
+    Template,
+    Value,
+    conditions_of,
+    parts_of,
+    values_of,
+)
 from carnet.rules.case import Bindings, Case
 from carnet.rules.decision import (
     Decision,
@@ -22,8 +30,8 @@ from carnet.rules.decision import (
     RuleError,
     conformity_of,
 )
-from carnet.rules.expression import text_of
 from carnet.rules.parameters import Known, Unknown
+from carnet.rules.template import text_of
 from carnet.rules.unverified import (
     NOTHING,
     rests_lines,

@@ -46,7 +46,7 @@ def _root_up(number: int) -> int:
 
 
 def wilson_lower_bps(successes: int, trials: int) -> int | None:
-    """Return the lower bound of the Wilson score interval (z = 49/25) in basis points, rounded down.
+    """Return the lower bound of the Wilson interval (z = 49/25) in basis points, rounded down.
 
     With s successes of n and z = a/b the bound is (A - sqrt(D)) / B for the integers below. The
     factor 10,000 goes under the root before it is rounded up, so that the result is the exact

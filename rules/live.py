@@ -285,7 +285,7 @@ def shared_pool() -> Pool:
 
 def _after_fork() -> None:
     """Forget the parent's workers: a child must not speak over its pipes."""
-    global _pool, _pool_lock  # noqa: PLW0603  # the child starts afresh
+    global _pool, _pool_lock
     _pool, _pool_lock = None, threading.Lock()
 
 

@@ -36,7 +36,7 @@ from carnet.rules.build_rules import (
     read_definition,
     read_rule,
 )
-from carnet.rules.expression import Names
+from carnet.rules.names import Names
 from carnet.rules.section import IDENTIFIER, Section
 from carnet.rules.yaml_strict import LocatedDict, parse_yaml
 

@@ -26,9 +26,9 @@ from carnet.rules.ast import (
     Call,
     Comparison,
     Condition,
+    Constant,
     FieldRef,
     Line,
-    Literal_,
     MeasureRef,
     Membership,
     Operator,
@@ -176,7 +176,7 @@ def rename_line(line: Line, names: Mapping[str, str]) -> Line:
 
 def is_certain(value: Value) -> bool:
     """Return whether a value is known for every fact."""
-    return value.is_certain if isinstance(value, FieldRef) else isinstance(value, Literal_)
+    return value.is_certain if isinstance(value, FieldRef) else isinstance(value, Constant)
 
 
 def constant_of(value: Value, run: Run) -> Known | Unknown | None:
@@ -283,7 +283,7 @@ class Placer:
 
     def _condition(self, condition: Condition, at: str, line: Line) -> Pair:
         if isinstance(condition, Truth):
-            wanted = Literal_(not condition.is_negated, "boolean")
+            wanted = Constant(not condition.is_negated, "boolean")
             return self._comparison(Comparison("==", condition.value, wanted), at, line)
         if isinstance(condition, Comparison):
             return self._comparison(condition, at, line)
@@ -356,7 +356,7 @@ class Placer:
         return min({one.alias for one in fields_of(value)} & self._types.keys(), default=CASE)
 
     def _side(self, value: Value, at: str, *, own: bool = False) -> Side | Unknown:
-        """Return a side; `own` makes a value that reads no matched fact a property of the message."""
+        """Return a side; `own` makes one that reads no matched fact a property of the message."""
         constant = constant_of(value, self._run)
         if isinstance(constant, Unknown):
             return constant
@@ -364,7 +364,7 @@ class Placer:
             return Side("", -1, self._layout.encode(constant))
         if constant is not None:
             assert not isinstance(constant, tuple), "no list stands in a comparison"
-            value = Literal_(constant, value.kind)
+            value = Constant(constant, value.kind)
         holder = self._alias_of(value)
         if own and holder == CASE:
             holder = at

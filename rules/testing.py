@@ -225,8 +225,10 @@ def run_test(pack: Pack, test: PackTest, engine: str) -> TestResult:
         for difference in _compare(expected, decisions.get(expected.case))
     ]
     named = {expected.case for expected in test.expect}
-    for case in sorted(decisions.keys() - named):
-        differences.append(Difference(case, "case", "-", decisions[case].conformity))
+    differences += [
+        Difference(case, "case", "-", decisions[case].conformity)
+        for case in sorted(decisions.keys() - named)
+    ]
     return TestResult(test.id, test.file, test.line, tuple(differences))
 
 

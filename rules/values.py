@@ -21,11 +21,11 @@ from carnet.rules.ast import (
     Choice,
     Comparison,
     Condition,
+    Constant,
     Definition,
     FieldRef,
     Line,
     Lines,
-    Literal_,
     MeasureRef,
     ParameterRef,
     Presence,
@@ -66,7 +66,7 @@ def value_of(value: Value, bindings: Bindings, case: Case) -> Result:
     match value:
         case FieldRef():
             return _field(value, bindings, case)
-        case Literal_():
+        case Constant():
             return value.value
         case AsOf():
             return case.run.as_of

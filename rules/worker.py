@@ -110,16 +110,15 @@ def serve(source: BinaryIO, sink: BinaryIO) -> int:
         cases = [read_frame(source) for _ in range(request["cases"])]
         if any(case is None for case in cases):
             return 0
-        index = 0
         answer: list[list[list[Any]]] = []
         try:
             handles = plans.get(request["plan"], request.get("rulesets"))
-            for index, case in enumerate(cases):
+            for case in cases:
                 facts = (case or b"").decode("utf-8")
                 answer.append([row for h in handles for row in run_case(h, facts, request["fuel"])])
         except Exception as error:  # noqa: BLE001  # whatever the engine raises, this process is done
             cause = f"{type(error).__name__}: {error}"
-            write_frame(sink, json.dumps({"fault": index, "cause": cause}).encode())
+            write_frame(sink, json.dumps({"fault": len(answer), "cause": cause}).encode())
             return 1
         write_frame(sink, json.dumps({"rows": answer}).encode())
     return 0

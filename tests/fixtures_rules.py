@@ -375,8 +375,7 @@ def random_facts(draw: st.DrawFn) -> list[Fact]:
         owner = f"K{draw(st.integers(0, certificates - 1))}"
         facts.append(draw(_fact("certificate_act", f"T{n}", certificate_id=owner)))
         facts.append(draw(_fact("renewal_plan", f"R{n}", certificate_id=owner)))
-    for n in range(draw(st.integers(0, 2))):
-        facts.append(draw(_body(f"B{n}")))
+    facts += [draw(_body(f"B{n}")) for n in range(draw(st.integers(0, 2)))]
     return draw(st.permutations(facts))
 
 

@@ -77,13 +77,13 @@ def test_pack__good_one_has_a_digest_that_layout_does_not_change(tmp_path: Path)
     [
         ({"when": ['c.kind == "eu_dok"'], "match": [{"c": "certificate"}]}, "eu_doc"),
         ({"when": ["product.is_raido"]}, "is_radio"),
-        ({"when": ["product.category < \"toy\""]}, "needs integers or dates"),
+        ({"when": ['product.category < "toy"']}, "needs integers or dates"),
         ({"when": ["product.category == 5"]}, "compares text with an integer"),
         ({"when": ["product.is_radio == 1"]}, "compares a boolean with an integer"),
         ({"when": ["div_down(1, 0) == 1"]}, "no function div_down"),
         ({"when": ["product.is_radio &&"]}, "column"),
         ({"when": [True]}, "A line must be text"),
-        ({"when": ["product.model == \"" + "x" * 1100 + "\""]}, "longer than 1024 bytes"),
+        ({"when": ['product.model == "' + "x" * 1100 + '"']}, "longer than 1024 bytes"),
         ({"when": ["param.nothing == 1"]}, "param.nothing is not known"),
         ({"match": [{"u": "unit"}]}, "no path to the case"),
         ({"match": [{"listing": "certificate"}]}, "reserved, taken"),
@@ -94,7 +94,8 @@ def test_pack__good_one_has_a_digest_that_layout_does_not_change(tmp_path: Path)
         ({"without": [{"c": "certificate"}]}, "no condition"),
         ({"finding": {"message": {"en": "{x.y}", "zh": "甲"}, "remedy": {"en": "a", "zh": "甲"}}},
          "x.y is not known"),
-        ({"finding": {"message": {"en": "a"}, "remedy": {"en": "a", "zh": "甲"}}}, "lacks the key 'zh'"),
+        ({"finding": {"message": {"en": "a"}, "remedy": {"en": "a", "zh": "甲"}}},
+         "lacks the key 'zh'"),
     ],
 )  # fmt: skip
 def test_rule__defect_is_named(tmp_path: Path, changes: dict[str, object], reason: str) -> None:

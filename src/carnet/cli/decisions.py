@@ -42,7 +42,8 @@ def _print_finding(finding: dict[str, Any]) -> None:
     facts = " ".join(f"{fact['type']}/{fact['id']}" for fact in finding["facts"])
     law = ", ".join(finding["citation"])
     typer.echo(
-        f"  [{_word(_SEVERITY, finding['severity'])}] {finding['rule']}: {_said(finding['message'])}"
+        f"  [{_word(_SEVERITY, finding['severity'])}] {finding['rule']}:"
+        f" {_said(finding['message'])}"
     )
     typer.echo(
         t(
@@ -103,7 +104,7 @@ def print_evaluation(document: dict[str, Any]) -> None:
                 f"{len(listed)} 条事实不属于任何案例：{shown}",
             )
         )
-    counts = {name: 0 for name in _CONFORMITY}
+    counts = dict.fromkeys(_CONFORMITY, 0)
     for decision in decisions:
         counts[decision["conformity"]] += 1
     summary = ", ".join(f"{count} {_word(_CONFORMITY, name)}" for name, count in counts.items())

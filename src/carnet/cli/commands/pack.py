@@ -134,7 +134,7 @@ def _print_failed(result: "TestResult") -> None:
         typer.echo(t(f"    actual    {one.actual}", f"    实际  {one.actual}"))
 
 
-def test(
+def run_tests_of(
     pack: PackArgument,
     engine: Annotated[
         str,
@@ -203,7 +203,7 @@ app.command(
         "Example: carnet pack test rules/packs",
         "运行规则包自带的全部测试：期望与实际并列。\n\n示例：carnet pack test rules/packs",
     ),
-)(test)
+)(run_tests_of)
 
 
 def register(program: typer.Typer) -> None:

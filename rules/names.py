@@ -1,0 +1,51 @@
+"""What the lines of a pack may name, and which known name an unknown one was meant to be."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from carnet.core.text import Text
+from carnet.rules.ast import ValueKind
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a line may name.
+
+    Args:
+        aliases: Fact type of each alias in reach.
+        matched: Those of them that are matched, at most one of which a value may read.
+        parameters: Kind of each parameter.
+        measures: Names of the measures.
+        derived: Kind of each derived field by fact type and name.
+        reasons: The derived fields whose candidates have reasons.
+        types: Fact types that references may lead to.
+        divisions: Whether the functions that divide may be called.
+    """
+
+    aliases: Mapping[str, str]
+    matched: frozenset[str]
+    parameters: Mapping[str, ValueKind]
+    measures: frozenset[str]
+    derived: Mapping[tuple[str, str], ValueKind]
+    reasons: frozenset[tuple[str, str]]
+    types: frozenset[str]
+    divisions: bool = False
+
+    def with_aliases(self, aliases: Mapping[str, str]) -> "Names":
+        """Return these names with further matched aliases."""
+        return replace(
+            self, aliases={**self.aliases, **aliases}, matched=self.matched | aliases.keys()
+        )
+
+
+def suggest(name: str, known: Iterable[str]) -> Text:
+    """Return the known names closest to a name, or some of them."""
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=3)
+    if close:
+        return Text(f"Did you mean {', '.join(close)}?", f"是否指：{'、'.join(close)}？")
+    if not options:
+        return Text("", "")
+    shown = options[:12]
+    return Text(f"Known: {', '.join(shown)}.", f"可用：{'、'.join(shown)}。")
