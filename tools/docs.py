@@ -17,6 +17,10 @@ from pathlib import Path
 import typer.main
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools import facts_docs  # noqa: E402 - found beside this file, which runs as a script
+
 SOURCES = ("src/carnet", "ledger", "rules", "chain", "contracts")
 CODE = re.compile(r"CRN-[A-Z]-[0-9]{3}")
 
@@ -142,6 +146,7 @@ def settings_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/errors.md": errors_page,
+    "docs/facts.md": facts_docs.render,
     "docs/settings.md": settings_page,
 }
 

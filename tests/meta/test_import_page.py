@@ -1,8 +1,6 @@
-"""The pages of facts and of their import say what the code does."""
+"""The page on importing facts says what the code does."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,16 +11,6 @@ from carnet.facts.issue import PROBLEMS_READ_MAX
 from carnet.facts.types.base import TEXT_SIZE_MAX
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_facts_page__is_current() -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "facts_docs.py"), "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_import_page__shows_the_answer_that_is_given(
