@@ -4,34 +4,21 @@ from typing import Any
 
 import typer
 
-from carnet.cli.language import current_language, t
+from carnet.cli.language import current_language, say, t
+from carnet.core.text import Text
+from carnet.services.words import CONFORMITIES, SEVERITIES
 
-_CONFORMITY = {
-    "conforming": ("conforming", "合规"),
-    "nonconforming": ("NONCONFORMING", "不合规"),
-    "undetermined": ("UNDETERMINED", "无法判定"),
-}
-_SEVERITY = {
-    "blocking": ("blocking", "阻断"),
-    "major": ("major", "重大"),
-    "minor": ("minor", "轻微"),
-    "info": ("info", "提示"),
-}
 _VERDICT = {
-    "true": ("holds", "成立"),
-    "false": ("does not hold", "不成立"),
-    "unknown": ("cannot be told", "无法判断"),
+    "true": Text("holds", "成立"),
+    "false": Text("does not hold", "不成立"),
+    "unknown": Text("cannot be told", "无法判断"),
 }
 _OUTCOME = {
-    "finding": ("finding", "发现问题"),
-    "clear": ("clear", "无问题"),
-    "undetermined": ("undetermined", "无法判定"),
-    "not_applicable": ("not applicable", "不适用"),
+    "finding": Text("finding", "发现问题"),
+    "clear": Text("clear", "无问题"),
+    "undetermined": Text("undetermined", "无法判定"),
+    "not_applicable": Text("not applicable", "不适用"),
 }
-
-
-def _word(table: dict[str, tuple[str, str]], key: str) -> str:
-    return t(*table[key])
 
 
 def _said(text: dict[str, str]) -> str:
@@ -42,8 +29,7 @@ def _print_finding(finding: dict[str, Any]) -> None:
     facts = " ".join(f"{fact['type']}/{fact['id']}" for fact in finding["facts"])
     law = ", ".join(finding["citation"])
     typer.echo(
-        f"  [{_word(_SEVERITY, finding['severity'])}] {finding['rule']}:"
-        f" {_said(finding['message'])}"
+        f"  [{say(SEVERITIES[finding['severity']])}] {finding['rule']}: {_said(finding['message'])}"
     )
     typer.echo(
         t(
@@ -57,7 +43,7 @@ def _print_finding(finding: dict[str, Any]) -> None:
 def print_decision(decision: dict[str, Any]) -> None:
     """Print a decision with its findings, its errors and what officers confirmed."""
     case = decision["case"]
-    typer.echo(f"{case['type']}/{case['id']}: {_word(_CONFORMITY, decision['conformity'])}")
+    typer.echo(f"{case['type']}/{case['id']}: {say(CONFORMITIES[decision['conformity']])}")
     for finding in decision["findings"]:
         _print_finding(finding)
     for error in decision["errors"]:
@@ -71,14 +57,14 @@ def _print_line(line: dict[str, Any], indent: str) -> None:
     values = ", ".join(f"{name} = {value}" for name, value in line["values"].items())
     mark = t("  <- decides", "  <- 决定项") if line["decides"] else ""
     shown = f" ({values})" if values else ""
-    typer.echo(f"{indent}{line['text']}: {_word(_VERDICT, line['verdict'])}{shown}{mark}")
+    typer.echo(f"{indent}{line['text']}: {say(_VERDICT[line['verdict']])}{shown}{mark}")
 
 
 def _print_explanation(explanation: dict[str, Any]) -> None:
     case = explanation["case"]
     typer.echo(f"{case['type']}/{case['id']}")
     for rule in explanation["rules"]:
-        typer.echo(f"  {rule['rule']}: {_word(_OUTCOME, rule['outcome'])}")
+        typer.echo(f"  {rule['rule']}: {say(_OUTCOME[rule['outcome']])}")
         for line in rule["scope"]:
             _print_line(line, "    ")
         for choice in rule["choices"]:
@@ -104,9 +90,9 @@ def print_evaluation(document: dict[str, Any]) -> None:
                 f"{len(listed)} 条事实不属于任何案例：{shown}",
             )
         )
-    counts = dict.fromkeys(_CONFORMITY, 0)
+    counts = dict.fromkeys(CONFORMITIES, 0)
     for decision in decisions:
         counts[decision["conformity"]] += 1
-    summary = ", ".join(f"{count} {_word(_CONFORMITY, name)}" for name, count in counts.items())
+    summary = ", ".join(f"{count} {say(CONFORMITIES[name])}" for name, count in counts.items())
     pack = f"{document['pack']} {document['version']}"
     typer.echo(f"{pack} ({document['digest'][:12]}) {document['as_of']}: {summary}")

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from carnet.cli.language import t
+from carnet.cli.language import say, t
 from carnet.cli.tables import print_rows, print_table
+from carnet.services.words import RECEIVABLE_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,18 +15,7 @@ if TYPE_CHECKING:
 
 def state_word(state: "ReceivableState") -> str:
     """Return the name of a state in the current language."""
-    words = {
-        "NONE": ("not confirmed", "未确权"),
-        "CONFIRMED": ("confirmed", "已确权"),
-        "FUNDED": ("funded", "已放款"),
-        "OVERDUE": ("overdue", "逾期"),
-        "RECOURSE": ("recourse", "追索中"),
-        "DEFAULTED": ("defaulted", "违约"),
-        "WRITTEN_OFF": ("written off", "已核销"),
-        "SETTLED": ("settled", "已结清"),
-        "CANCELLED": ("cancelled", "已撤销"),
-    }
-    return t(*words[state.name])
+    return say(RECEIVABLE_STATES[state.name])
 
 
 def money(units: int) -> str:

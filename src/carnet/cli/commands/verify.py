@@ -12,6 +12,7 @@ from carnet.cli.options import FormatOption, LanguageOption
 from carnet.cli.tables import print_json, print_table
 from carnet.core.errors import InputError
 from carnet.core.text import Text
+from carnet.services.words import VERDICTS
 
 if TYPE_CHECKING:
     from carnet.ledger.verify import Verification
@@ -27,11 +28,6 @@ HELP = t(
     "退出码：0 有效；1 无效；2 输入无法使用；3 必需的步骤未检查。\n\n"
     "示例：carnet verify bundle.json --policy policy.toml --rpc http://127.0.0.1:8545",
 )
-VERDICTS = {
-    "valid": Text("valid", "有效"),
-    "not_valid": Text("NOT VALID", "无效"),
-    "not_checked": Text("not checked", "未检查"),
-}
 
 
 def _unreadable(path: Path, reason: str) -> InputError:

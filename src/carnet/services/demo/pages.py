@@ -3,36 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from carnet.chain.receivable import ReceivableState, Waterfall
+from carnet.chain.receivable import Waterfall
 from carnet.core.text import Text
 from carnet.ledger.verify import Verification
 from carnet.rules.ast import Citation, Pack
 from carnet.services.demo.blocks import Block, Item, Paragraph, Table, plain
 from carnet.services.receivables import ReceivableView, format_units
-
-CONFORMITIES = {
-    "conforming": Text("conforming", "合规"),
-    "nonconforming": Text("nonconforming", "不合规"),
-    "undetermined": Text("undetermined", "无法判定"),
-}
-SEVERITIES = {
-    "blocking": Text("blocking", "阻断"),
-    "major": Text("major", "主要"),
-    "minor": Text("minor", "次要"),
-    "info": Text("info", "提示"),
-}
-VERDICTS = {
-    "valid": Text("valid", "有效"),
-    "not_valid": Text("NOT VALID", "无效"),
-    "not_checked": Text("not checked", "未核验"),
-}
-STATES = {
-    ReceivableState.CONFIRMED: Text("confirmed", "已确权"),
-    ReceivableState.FUNDED: Text("funded", "已融资"),
-    ReceivableState.OVERDUE: Text("overdue", "已逾期"),
-    ReceivableState.SETTLED: Text("settled", "已结清"),
-}
-"""The states that the story reaches."""
+from carnet.services.words import CONFORMITIES, RECEIVABLE_STATES, SEVERITIES, VERDICTS
 
 LAW = Text("law", "法律依据")
 FACT = Text("fact", "事实")
@@ -137,7 +114,7 @@ def receivable_table(views: Iterable[ReceivableView]) -> Table:
     for view in views:
         held = view.on_chain
         assert held is not None, "the story confirmed it"
-        state = STATES[held.state]
+        state = RECEIVABLE_STATES[held.state.name]
         if held.is_frozen:
             state = Text(f"{state.en} (frozen)", f"{state.zh}（已冻结）")
         rows.append(

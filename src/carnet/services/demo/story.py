@@ -36,6 +36,7 @@ from carnet.services.reviewing import Review, newest_packs, review, stored_decis
 from carnet.services.status import workspace_status
 from carnet.services.upkeep import keep_up
 from carnet.services.verifying import verify_file
+from carnet.services.words import VERDICTS
 from carnet.services.workspace import Workspace
 
 STEP_COUNT: Final = 9
@@ -216,8 +217,8 @@ class _Story:
             pages.verification_table(found),
             Paragraph(
                 Text(
-                    f"{bundle_path.name}, {len(data)} bytes: {pages.VERDICTS[found.verdict].en}.",
-                    f"{bundle_path.name}（{len(data)} 字节）：{pages.VERDICTS[found.verdict].zh}。",
+                    f"{bundle_path.name}, {len(data)} bytes: {VERDICTS[found.verdict].en}.",
+                    f"{bundle_path.name}（{len(data)} 字节）：{VERDICTS[found.verdict].zh}。",
                 )
             ),
             pages.first_fault(forged),
