@@ -144,6 +144,17 @@ def test_freeze__two_freezes_are_both_excused(world: World) -> None:
     assert world.book.read("quote", receivable_id, day)[1] == expected
 
 
+def test_freeze__days_before_the_due_day_excuse_nothing(world: World) -> None:
+    receivable_id = world.funded()
+    due_day = world.record(receivable_id)["dueDay"]
+    world.chain.set_day(due_day - 10)
+    world.freeze(receivable_id)
+    world.chain.set_day(due_day + 4)
+    world.freeze(receivable_id, "unfreeze", code=0)
+    world.freeze(receivable_id)
+    assert world.record(receivable_id)["priorFrozenDays"] == 4
+
+
 # --- unfreeze ------------------------------------------------------------------------------------
 
 

@@ -323,6 +323,9 @@ class BookMachine(RuleBasedStateMachine):
             assert record["flags"] == expected.flags
             assert record["received"] == expected.received
             assert record["held"] == expected.held
+            due_day = expected.terms.due_day
+            ended = [max(0, end - max(start, due_day)) for start, end in expected.freezes[:-1]]
+            assert record["priorFrozenDays"] == sum(ended)
             frozen = self.book.read("isFrozen", receivable_id)
             assert frozen == expected.is_frozen(self.today)
             if expected.is_open and record["lastDay"]:
