@@ -57,6 +57,36 @@ def test_absent__does_not_matter_where_another_line_is_false(tmp_path: Path) -> 
     assert _one(pack, [listing(), product(), certificate()]).conformity == "conforming"
 
 
+@pytest.mark.parametrize("line", ["< 0", "<= 0", "> 500", ">= 500", "== 7", "!= 0"])
+@pytest.mark.parametrize("side", ["own", "joined"])
+def test_absent__could_be_any_value(tmp_path: Path, line: str, side: str) -> None:
+    operator, number = line.split()
+    counted = {
+        "name": "number", "title": {"en": "a", "zh": "甲"}, "function": "count",
+        "over": {"c": "certificate"}, "when": ["c.is_verified"],
+    }  # fmt: skip
+    other = number if side == "own" else f"measure.number + {number}"
+    pack = make_pack(
+        tmp_path,
+        rule(when=[f"product.min_age_months {operator} {other}"]),
+        rule(
+            "rule-2", match=CERTIFICATES,
+            when=[f"c.product.min_age_months {operator} {other}"],
+        ),
+        measures=[counted],
+    )  # fmt: skip
+    decision = _one(pack, [listing(), product(), certificate(is_verified=False)])
+    assert [error.rule for error in decision.errors] == ["rule-1", "rule-2"]
+
+
+@pytest.mark.parametrize("tested", ["2026-01-01", "2026-01-02", "2026-01-03"])
+def test_block__forbids_what_differs_either_way(tmp_path: Path, tested: str) -> None:
+    block = {"c": "certificate", "when": ["c.last_tested_on != listing.placed_on"]}
+    pack = make_pack(tmp_path, rule(without=[block]))
+    facts = [listing(placed_on="2026-01-02"), product(), certificate(last_tested_on=tested)]
+    assert bool(_one(pack, facts).findings) == (tested == "2026-01-02")
+
+
 def test_absent__in_a_block_is_undetermined_unless_another_fact_decides(tmp_path: Path) -> None:
     block = {"c": "certificate", "when": ["c.printed_valid_until >= as_of"]}
     pack = make_pack(tmp_path, rule(scope=[], without=[block]))
