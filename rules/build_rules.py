@@ -21,8 +21,6 @@ from carnet.rules.ast import (
     FieldRef,
     Lines,
     MeasureRef,
-    Parameter,
-    ParameterRef,
     Reason,
     Rule,
     ScopeLine,
@@ -40,6 +38,7 @@ from carnet.rules.build import Defects, check_alias, check_fact_type, read_lines
 from carnet.rules.expression import parse_line, parse_value
 from carnet.rules.grammar import ExpressionError
 from carnet.rules.names import Names
+from carnet.rules.reads import DefinitionKey, Reads
 from carnet.rules.section import IDENTIFIER, NAME, Section, read_text
 from carnet.rules.template import parse_template
 
@@ -52,8 +51,6 @@ SCOPE_MAX = 16
 CITATIONS_MAX = 16
 _FUNCTIONS = ("count", "sum", "min", "max", "count_distinct")
 _DERIVED_KINDS = ("integer", "date", "string", "boolean")
-DefinitionKey = tuple[str, str]
-"""Fact type (empty for a measure) and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,46 +289,6 @@ def find_circle(definitions: Mapping[DefinitionKey, Definition]) -> DefinitionKe
             return min(open_keys, default=None)
         for key in ready:
             del open_keys[key]
-
-
-class Reads:
-    """Which U parameters a value may read, directly or through definitions."""
-
-    def __init__(
-        self, parameters: Mapping[str, Parameter], definitions: Mapping[DefinitionKey, Definition]
-    ) -> None:
-        self._unverified = {name for name, one in parameters.items() if one.status == "U"}
-        self._definitions = definitions
-        self._cache: dict[DefinitionKey, frozenset[str]] = {}
-
-    def _of_definition(self, key: DefinitionKey) -> frozenset[str]:
-        if key not in self._cache:
-            definition = self._definitions.get(key)
-            read = values_of_definition(definition) if definition else ()
-            self._cache[key] = self.of_values(read)
-        return self._cache[key]
-
-    def direct(self, values: Iterable[Value]) -> frozenset[str]:
-        """Return the U parameters that values name."""
-        return frozenset(
-            part.id
-            for value in values
-            for part in parts_of(value)
-            if isinstance(part, ParameterRef) and part.id in self._unverified
-        )
-
-    def of_values(self, values: Iterable[Value]) -> frozenset[str]:
-        """Return the U parameters that values may read."""
-        listed = list(values)
-        result = self.direct(listed)
-        for value in listed:
-            for part in parts_of(value):
-                if isinstance(part, MeasureRef):
-                    result |= self._of_definition(("", part.name))
-                elif isinstance(part, FieldRef) and part.is_derived:
-                    name = part.name.removesuffix("_reason") if part.is_reason else part.name
-                    result |= self._of_definition((part.owner, name))
-        return result
 
 
 # --- rules ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from carnet.facts.fact import Fact
 from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Pack, Path
 from carnet.rules.parameters import Known, Unknown, resolve_parameters
+from carnet.rules.reads import Reads
 
 STRING_SIZE_MAX = 1024
 """Bytes of a text that engines compare."""
@@ -32,6 +33,7 @@ class Run:
     as_of: date
     parameters: Mapping[str, Known | Unknown]
     confirmed: frozenset[str]
+    reads: Reads
 
 
 @dataclass(slots=True)
@@ -86,7 +88,9 @@ def start_run(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Run:
         )
     unverified = {name for name, one in pack.parameters.items() if one.status == "U"}
     counted = confirmed & unverified
-    return Run(pack, as_of, resolve_parameters(pack.parameters, as_of, counted), counted)
+    definitions = {**pack.derived, **{("", name): one for name, one in pack.measures.items()}}
+    reads = Reads(pack.parameters, definitions)
+    return Run(pack, as_of, resolve_parameters(pack.parameters, as_of, counted), counted, reads)
 
 
 # --- facts ------------------------------------------------------------------------------------

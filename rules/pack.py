@@ -28,8 +28,6 @@ from carnet.rules.build import (
     read_paths,
 )
 from carnet.rules.build_rules import (
-    DefinitionKey,
-    Reads,
     collect_raw,
     declare,
     find_circle,
@@ -37,6 +35,7 @@ from carnet.rules.build_rules import (
     read_rule,
 )
 from carnet.rules.names import Names
+from carnet.rules.reads import DefinitionKey, Reads
 from carnet.rules.section import IDENTIFIER, Section
 from carnet.rules.yaml_strict import LocatedDict, parse_yaml
 

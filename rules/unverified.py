@@ -34,8 +34,10 @@ NOTHING: frozenset[str] = frozenset()
 
 def _rests_value(value: Value, bindings: Bindings, case: Case) -> frozenset[str]:
     """Return the U parameters that a value rests on for some bound facts."""
-    pack = case.run.pack
     result = NOTHING
+    if not case.run.reads.may_rest(value):
+        return result
+    pack = case.run.pack
     for part in parts_of(value):
         if isinstance(part, ParameterRef) and pack.parameters[part.id].status == "U":
             result |= {part.id}
@@ -56,6 +58,9 @@ def _rests_condition(condition: Condition, bindings: Bindings, case: Case) -> fr
 def rests_lines(lines: Lines, bindings: Bindings, case: Case) -> frozenset[str]:
     """Return what lines rest on; nothing if a line is false that rests on nothing itself."""
     result = NOTHING
+    may_rest = case.run.reads.may_rest
+    if not any(may_rest(value) for one in conditions_of(lines) for value in values_of(one)):
+        return result
     for line in lines:
         rests = NOTHING.union(*(_rests_condition(c, bindings, case) for c in line.conditions))
         if not rests and line_holds(line, bindings, case) is False:
@@ -112,6 +117,9 @@ def _rests_alias(
     alias: str, fact_type: str, lines: Lines, values: list[Value], case: Case
 ) -> frozenset[str]:
     """Return what values of one alias rest on, over the facts that its own lines do not exclude."""
+    values = [value for value in values if case.run.reads.may_rest(value)]
+    if not values:
+        return NOTHING
     reach = {*case.named, alias}
     own = tuple(line for line in lines if line.aliases <= reach)
     result = NOTHING
