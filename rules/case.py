@@ -34,6 +34,8 @@ class Run:
     parameters: Mapping[str, Known | Unknown]
     confirmed: frozenset[str]
     reads: Reads
+    resting: dict[str, object] = field(default_factory=dict)
+    """By rule, what `unverified.py` worked out once."""
 
 
 @dataclass(slots=True)

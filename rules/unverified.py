@@ -3,8 +3,7 @@
 Source: docs/spec/pack-format.md, PF-7.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from dataclasses import dataclass
 
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
@@ -106,22 +105,61 @@ def _rests_aggregation(body: Aggregation, bindings: Bindings, case: Case) -> fro
 # --- rules ------------------------------------------------------------------------------------
 
 
-def _alias_values(lines: Lines, alias: str) -> Iterator[Value]:
-    for condition in conditions_of(lines):
-        for value in values_of(condition):
-            if any(field.alias == alias for field in fields_of(value)):
-                yield value
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """The values of a rule that may rest on a U parameter.
+
+    Args:
+        of_case: Those that read no matched fact.
+        of_aliases: For each alias that others read: it, its fact type, the lines that read nothing
+            but it and the case, and the values.
+    """
+
+    of_case: tuple[Value, ...]
+    of_aliases: tuple[tuple[str, str, Lines, tuple[Value, ...]], ...]
+
+
+def _reads_alias(value: Value, alias: str) -> bool:
+    return any(field.alias == alias for field in fields_of(value))
+
+
+def _resting(rule: Rule, case: Case) -> Resting:
+    """Return what of a rule may rest on a U parameter; worked out once for each run."""
+    found = case.run.resting.get(rule.id)
+    if isinstance(found, Resting):
+        return found
+    blocks = [line for block in rule.without for line in block.when]
+    read = [
+        *(value for one in conditions_of((*rule.when, *blocks)) for value in values_of(one)),
+        *rule.message.values,
+        *rule.remedy.values,
+    ]
+    values = [value for value in read if case.run.reads.may_rest(value)]
+    matched = {alias for alias, _ in rule.aliases}
+    # Two blocks may use one alias for different types: each is given its own values alone.
+    groups = [(alias, kind, rule.when, values) for alias, kind in rule.match]
+    for block in rule.without:
+        inside = [value for one in conditions_of(block.when) for value in values_of(one)]
+        resting = [value for value in inside if case.run.reads.may_rest(value)]
+        groups.append((block.alias, block.fact_type, block.when, resting))
+    of_aliases = []
+    for alias, fact_type, lines, some in groups:
+        own = tuple(line for line in lines if line.aliases <= {*case.named, alias})
+        mine = tuple(value for value in some if _reads_alias(value, alias))
+        if mine:
+            of_aliases.append((alias, fact_type, own, mine))
+    result = Resting(
+        tuple(v for v in values if not any(_reads_alias(v, alias) for alias in matched)),
+        tuple(of_aliases),
+    )
+    case.run.resting[rule.id] = result
+    return result
 
 
 def _rests_alias(
-    alias: str, fact_type: str, lines: Lines, values: list[Value], case: Case
+    alias: str, fact_type: str, own: Lines, values: tuple[Value, ...], case: Case
 ) -> frozenset[str]:
     """Return what values of one alias rest on, over the facts that its own lines do not exclude."""
-    values = [value for value in values if case.run.reads.may_rest(value)]
-    if not values:
-        return NOTHING
-    reach = {*case.named, alias}
-    own = tuple(line for line in lines if line.aliases <= reach)
     result = NOTHING
     for fact in case.facts_of(fact_type):
         inner = {**case.named, alias: fact}
@@ -134,37 +172,16 @@ def _rests_alias(
     return result
 
 
-def _rests_case(rule: Rule, lines: Lines, case: Case) -> frozenset[str]:
-    """Return what the values of a rule rest on that read no matched fact."""
-    matched = {alias for alias, _ in rule.aliases}
-    values: Iterable[Value] = chain(
-        (value for condition in conditions_of(lines) for value in values_of(condition)),
-        rule.message.values,
-        rule.remedy.values,
-    )
-    result = NOTHING
-    for value in values:
-        if not any(field.alias in matched for field in fields_of(value)):
-            result |= _rests_value(value, case.named, case)
-    return result
-
-
 def rests_rule(rule: Rule, case: Case) -> frozenset[str]:
     """Return the U parameters that a rule in scope reads for a case."""
-    if not rule.unverified:
-        return NOTHING
     if rule.unverified == rule.direct:
         return rule.direct
-    templates = [*rule.message.values, *rule.remedy.values]
-    inner = tuple(line for block in rule.without for line in block.when)
-    result = rule.direct | _rests_case(rule, (*rule.when, *inner), case)
-    for alias, fact_type in rule.match:
-        values = list(_alias_values((*rule.when, *inner), alias))
-        values += [v for v in templates if any(f.alias == alias for f in fields_of(v))]
-        result |= _rests_alias(alias, fact_type, rule.when, values, case)
-    for block in rule.without:
-        values = list(_alias_values(block.when, block.alias))
-        result |= _rests_alias(block.alias, block.fact_type, block.when, values, case)
+    resting = _resting(rule, case)
+    result = rule.direct.union(
+        *(_rests_value(value, case.named, case) for value in resting.of_case)
+    )
+    for alias, fact_type, own, values in resting.of_aliases:
+        result |= _rests_alias(alias, fact_type, own, values, case)
     return result
 
 

@@ -210,6 +210,23 @@ def test_unverified__touches_only_what_rests_on_it(tmp_path: Path) -> None:
     assert decision.conformity == "undetermined"
 
 
+def test_unverified__blocks_that_share_an_alias_are_kept_apart(tmp_path: Path) -> None:
+    ends = {
+        "fact": "certificate", "name": "ends", "kind": "date",
+        "title": {"en": "a", "zh": "甲"},
+        "value": "add_years(certificate.issued_on, param.cap)",
+    }  # fmt: skip
+    blocks = [
+        {"n": "certificate", "when": ["n.ends > as_of"]},
+        {"n": "product", "when": ["n.is_radio"]},
+    ]
+    cap = parameter("cap", "integer", 1, status="U")
+    pack = make_pack(tmp_path, rule(without=blocks), parameters=[cap], derived=[ends])
+    facts = [listing(), product(), certificate()]
+    assert _one(pack, facts).conformity == "undetermined"
+    assert _one(pack, facts, {"cap"}).conformity == "nonconforming"
+
+
 @pytest.mark.parametrize(
     ("as_of", "value"),
     [
