@@ -227,8 +227,10 @@ def command_test(arguments: Sequence[str]) -> int:
     ensure_test_tools()
     ensure_anvil()
     ensure_solc()
-    everything = ("-n", "2", "--dist", "loadgroup", "--cov", "--cov-report=term")
-    return run(PYTHON, "-m", "pytest", *(arguments or everything))
+    everything = ("-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term")
+    # An absolute path, so that commands run by the tests elsewhere write beside the rest.
+    env = {"COVERAGE_FILE": str(CACHE / "coverage")}
+    return run(PYTHON, "-m", "pytest", *(arguments or everything), env=env)
 
 
 def command_lint(arguments: Sequence[str]) -> int:

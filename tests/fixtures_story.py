@@ -1,4 +1,4 @@
-"""The story told once for all tests that look at its workspace; those share one xdist group."""
+"""The story, told once in each test process for the tests that look at its workspace."""
 
 import json
 import os

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from carnet.api.app import create_app
 from carnet.services.workspace import Workspace
 
-pytestmark = pytest.mark.xdist_group("story")
 CHROMIUM_ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
