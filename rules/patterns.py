@@ -321,12 +321,13 @@ class Placer:
         if isinstance(items, ParameterRef):
             items = self._run.parameters[items.id]
         holder = self._alias_of(condition.value)
-        listed = not isinstance(items, Unknown) and 0 < len(items) <= ITEMS_MAX
-        if not listed or holder != at or not is_certain(condition.value):
+        listed: tuple[Any, ...] = () if isinstance(items, Unknown) else tuple(items)
+        is_listed = 0 < len(listed) <= ITEMS_MAX
+        if not is_listed or holder != at or not is_certain(condition.value):
             return self._verdict((condition,), at if holder == CASE else holder, at)
         side = self._side(condition.value, at)
         assert isinstance(side, Side), "a certain value is known"
-        numbers = [self._layout.encode(item) for item in items]
+        numbers = [self._layout.encode(item) for item in listed]
         if condition.is_negated:
             tests = tuple(compare("!=", side.name(), number) for number in numbers)
             return (tests,), (tests,)

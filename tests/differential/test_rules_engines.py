@@ -50,7 +50,10 @@ def _published(pack: Pack, facts: list[Fact], engine: str, confirmed: frozenset[
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    print_blob=True,
 )
 @given(content=random_packs(), facts=random_facts(), is_confirmed=st.booleans())
 def test_engines__agree_on_generated_packs_and_facts(

@@ -17,7 +17,6 @@ from carnet.services.verifying import verify_file
 from carnet.services.workspace import Workspace
 from tests.fixtures_story import run_carnet
 
-
 ROOT = Path(__file__).resolve().parents[2]
 AS_OF = date(2026, 11, 23)
 STEPS = (

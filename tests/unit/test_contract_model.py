@@ -22,7 +22,7 @@ def a_book(**changes: int) -> tuple[model.Book, model.Receivable]:
     } | changes
     asset = model.Asset({"lender": 10**9, "debtor": 10**9, "seller": 10**9})
     book = model.Book(asset)
-    book.register("R", model.Terms(seller="seller", **values), FUNDED - 1)
+    book.register("R", model.Terms(seller="seller", recourse=False, **values), FUNDED - 1)
     book.fund("R", "lender", FUNDED)
     return book, book.receivables["R"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,8 @@ def test_pack__good_one_has_a_digest_that_layout_does_not_change(tmp_path: Path)
 )  # fmt: skip
 def test_rule__defect_is_named(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
     lines = {} if "without" in changes else {"when": ["product.is_radio"]}
-    folder = write_pack(tmp_path, rule(**(lines | changes)))
+    content: dict[str, Any] = {**lines, **changes}
+    folder = write_pack(tmp_path, rule(**content))
     found = check_pack(folder)[1]
     assert any(reason in f"{error.message.en} {error.hint.en}" for error in found), found
     assert all(error.path == "rules/all.yaml" and error.line >= 1 for error in found)

@@ -143,7 +143,7 @@ def problems_of(
     problems: list[Problem] = []
     for detail in error.errors(include_url=False, include_input=False):
         if detail["type"] == CROSS_CHECK:
-            problems += _cross_problems(fact_type, values, detail["ctx"]["failed"])
+            problems += _cross_problems(fact_type, values, detail.get("ctx", {})["failed"])
             continue
         name = str(detail["loc"][0])
         if detail["type"] == "extra_forbidden":

@@ -8,6 +8,9 @@ needs it.
 `APPEND_ONLY` names the tables in which triggers of the database refuse every change of a row.
 """
 
+# pyright: reportAssignmentType=false
+# SQLAlchemy declares __tablename__ as a directive; SQLModel documents the plain text used here.
+
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar

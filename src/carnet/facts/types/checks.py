@@ -1,5 +1,6 @@
 """Checks between the fields of one fact, as data that models name and pages print."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ class NotBefore:
         """The fields concerned; the last is the one reported."""
         return (self.earlier, self.later)
 
-    def holds(self, values: dict[str, Any]) -> bool:
+    def holds(self, values: Mapping[str, Any]) -> bool:
         """Return whether the values pass."""
         earlier, later = values[self.earlier], values[self.later]
         return earlier is None or later is None or bool(earlier <= later)
@@ -42,7 +43,7 @@ class NotAbove:
         """The fields concerned; the last is the one reported."""
         return (self.whole, self.part)
 
-    def holds(self, values: dict[str, Any]) -> bool:
+    def holds(self, values: Mapping[str, Any]) -> bool:
         """Return whether the values pass."""
         return bool(values[self.part] <= values[self.whole])
 
@@ -63,7 +64,7 @@ class ExactlyOne:
         """The fields concerned; the last is the one reported."""
         return (self.second, self.first)
 
-    def holds(self, values: dict[str, Any]) -> bool:
+    def holds(self, values: Mapping[str, Any]) -> bool:
         """Return whether the values pass."""
         return (values[self.first] is None) != (values[self.second] is None)
 
@@ -87,7 +88,7 @@ class Different:
         """The fields concerned; the last is the one reported."""
         return (self.first, self.second)
 
-    def holds(self, values: dict[str, Any]) -> bool:
+    def holds(self, values: Mapping[str, Any]) -> bool:
         """Return whether the values pass."""
         return bool(values[self.first] != values[self.second])
 
