@@ -154,7 +154,7 @@ def _decision_rows(connection: Connection, digests: Sequence[bytes]) -> list[Row
         raise NotFoundError(
             "CRN-L-010",
             Text(f"There is no decision {missing[0].hex()}.", f"没有判定 {missing[0].hex()}。"),
-            Text("Decide first: `carnet eval PACK`.", "请先判定：`carnet eval PACK`。"),
+            Text("Decide first: `carnet review --all`.", "请先审核：`carnet review --all`。"),
         )
     return [found[item] for item in digests]
 

@@ -261,3 +261,32 @@ def stored_decisions(workspace: Workspace, as_of: date) -> list[dict[str, Any]]:
             body = parse_canonical(bytes(row.body))
             newest[(body["case"]["id"], body["pack"])] = {**body, "digest": bytes(row.digest).hex()}
     return [newest[key] for key in sorted(newest)]
+
+
+def find_decisions(
+    workspace: Workspace, as_of: date, listing_ids: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the stored decisions for a date on some listings, or on all of them.
+
+    Raises:
+        NotFoundError: There is none, or none on one of the listings.
+    """
+    found = stored_decisions(workspace, as_of)
+    decided = {each["case"]["id"] for each in found}
+    missing = sorted(set(listing_ids) - decided)
+    if missing or not found:
+        what = missing[0] if missing else "any listing"
+        what_zh = missing[0] if missing else "任何上架商品"
+        raise NotFoundError(
+            "CRN-R-097",
+            Text(
+                f"There is no decision on {what} for {as_of}.",
+                f"没有 {what_zh} 在 {as_of} 的判定。",
+            ),
+            Text(
+                f"Decide first: `carnet review --all --as-of {as_of}`.",
+                f"请先审核：`carnet review --all --as-of {as_of}`。",
+            ),
+        )
+    wanted = set(listing_ids) or decided
+    return [each for each in found if each["case"]["id"] in wanted]

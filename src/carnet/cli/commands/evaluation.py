@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from carnet.cli.language import t
+from carnet.cli.opening import open_workspace
 from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
-from carnet.core.errors import InputError
-from carnet.core.text import Text
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from carnet.rules.ast import Pack
 
 HELP = t(
@@ -28,36 +25,14 @@ HELP = t(
 Explain = Literal["none", "fails", "full"]
 
 
-def parse_as_of(text: str | None) -> "date":
-    """Return the date of ``--as-of``, today in UTC where it is left out.
-
-    Raises:
-        InputError: It is no date.
-    """
-    from datetime import date
-
-    from carnet.core.clock import SystemClock
-
-    if text is None:
-        return SystemClock().now().date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputError(
-            "CRN-R-023",
-            Text(f"--as-of is {text!r:.80}, not a date.", f"--as-of 的值 {text!r:.80} 不是日期。"),
-            Text("Write it as YYYY-MM-DD.", "请按 YYYY-MM-DD 书写。"),
-        ) from None
-
-
 def _confirmed(workspace: Path | None, pack: "Pack") -> frozenset[str]:
     """Return the parameters of a pack that officers confirmed in a workspace; none outside one."""
     if workspace is None:
         return frozenset()
     from carnet.services.approvals import confirmed_parameters
-    from carnet.services.workspace import Workspace
 
-    return confirmed_parameters(Workspace.open(workspace), pack)
+    with open_workspace(workspace) as opened:
+        return confirmed_parameters(opened, pack)
 
 
 def evaluate(
@@ -105,6 +80,7 @@ def evaluate(
 ) -> None:
     """Decide cases by a rule pack."""
     del lang
+    from carnet.cli.days import parse_as_of
     from carnet.facts.intake import read_facts_json
     from carnet.rules import engine as engines
     from carnet.rules.pack import load_pack

@@ -8,7 +8,7 @@ import typer
 
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
-from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
+from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
 from carnet.cli.tables import print_json, print_rows, print_table
 from carnet.core.errors import InputError
 from carnet.core.text import Text
@@ -22,6 +22,15 @@ RECORD_HELP = t(
 LIST_HELP = t(
     "List the records and their places in the log.\n\nExample: carnet record list --format json",
     "列出记录及其在日志中的位置。\n\n示例：carnet record list --format json",
+)
+ISSUE_HELP = t(
+    "Sign an attestation of each decision that a review stored for a date.\n\n"
+    "A decision that is attested already keeps its record. "
+    "Records wait for `carnet log append`.\n\n"
+    "Example: carnet record issue --as-of 2026-11-23",
+    "为某日审核所存的每项判定签发证明。\n\n"
+    "已有证明的判定保留原记录。记录等待 `carnet log append` 写入日志。\n\n"
+    "示例：carnet record issue --as-of 2026-11-23",
 )
 SHOW_HELP = t(
     "Show a record, its log entry and its place.\n\nExample: carnet record show urn:uuid:...",
@@ -121,6 +130,43 @@ def record_list(
         return
     headers = [t("index", "位置"), t("kind", "类型"), t("id", "标识")]
     print_table(headers, [(_place(index), kind, name) for name, kind, _, index in found])
+
+
+def record_issue(
+    listings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LISTING]...",
+            help=t("Listings; all unless some are named.", "上架商品；未指定则为全部。"),
+        ),
+    ] = None,
+    *,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    lang: LanguageOption = None,
+) -> None:
+    """Sign attestations."""
+    del lang
+    from carnet.cli.days import parse_as_of
+    from carnet.core.clock import SystemClock
+    from carnet.services.recording import issue_attestations
+    from carnet.services.reviewing import find_decisions
+
+    day = parse_as_of(as_of)
+    with open_workspace(workspace) as opened:
+        decisions = find_decisions(opened, day, listings or ())
+        digests = [bytes.fromhex(each["digest"]) for each in decisions]
+        records = issue_attestations(opened, digests, SystemClock())
+    rows = [
+        (each["case"]["id"], each["conformity"], record.record_id)
+        for each, record in zip(decisions, records, strict=True)
+    ]
+    if output_format == "json":
+        names = ("listing", "conformity", "id")
+        print_json({"records": [dict(zip(names, row, strict=True)) for row in rows]})
+        return
+    print_table([t("listing", "上架商品"), t("conformity", "合规性"), t("id", "标识")], rows)
 
 
 def record_show(
@@ -283,6 +329,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     record = typer.Typer(no_args_is_help=True, help=RECORD_HELP)
     record.command("list", help=LIST_HELP)(record_list)
+    record.command("issue", help=ISSUE_HELP)(record_issue)
     record.command("show", help=SHOW_HELP)(record_show)
     record.command("export", help=EXPORT_HELP)(record_export)
     app.add_typer(record, name="record")

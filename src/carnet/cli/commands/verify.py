@@ -121,7 +121,7 @@ def verify(
 ) -> None:
     """Verify a bundle."""
     del lang
-    from carnet.cli.commands.evaluation import parse_as_of
+    from carnet.cli.days import parse_as_of
     from carnet.core.clock import SystemClock
     from carnet.services.verifying import verify_file
 
