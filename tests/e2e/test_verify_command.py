@@ -194,7 +194,7 @@ def test_verify__from_stdin_in_chinese(files: Files) -> None:
     done = run(*arguments, stdin=files.bundle.read_bytes(), lang="zh")
     assert done.returncode == 3
     text = done.stdout.decode()
-    assert "结论：未检查" in text
+    assert "结论：未核验" in text
     assert "离线" in text
 
 
