@@ -149,3 +149,15 @@ def test_trace__leads_from_a_unit_to_its_suppliers_and_back(told: Path) -> None:
     assert back["MAT-BT-2602"]["evidence"] == ["trace_link/TRL-001"]
     assert "UNT-E1-2603-0001" in nodes("forward", "MAT-BT-2602")
     assert run_carnet("trace", "back", "NO-SUCH", "-w", "carnet-demo", cwd=told).returncode == 2
+
+
+def test_readme__shows_what_verify_prints(told: Path, node_url: str) -> None:
+    def steps(text: str) -> list[tuple[str, str]]:
+        return re.findall(r"^([a-z]+) +(valid|NOT VALID|not checked) +\S", text, re.MULTILINE)
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    words = ("verify", "carnet-demo/bundle.json", "--policy", "carnet-demo/policy.toml")
+    done = run_carnet(*words, "--rpc", node_url, "--lang", "en", cwd=told)
+    assert len(steps(done.stdout)) == len(STEPS)
+    assert steps(readme) == steps(done.stdout)
+    assert done.stdout.strip().splitlines()[-1] in readme

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from carnet.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = re.compile(r"[a-z0-9./-]+:[0-9]+\.[0-9]+[\w.-]*")
@@ -116,3 +119,20 @@ def test_compose__names_every_volume_and_build_target(
 def test_images__run_as_ordinary_users() -> None:
     users = re.findall(r"^USER (\w+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     assert users == ["node", "carnet"]
+
+
+def test_services__run_commands_that_exist(services: dict[str, Service]) -> None:
+    known = typer.main.get_command(app)
+    script = " ".join(services["setup"].command or [])
+    lines = [" ".join(services[name].command or []) for name in ("carnet", "keeper")]
+    lines += re.findall(r"carnet ((?:init|chain) ?\w*)", script)
+    assert services["keeper"].healthcheck is not None
+    lines.append(" ".join(services["keeper"].healthcheck.test[2:]))
+    for line in lines:
+        command: object = known
+        for word in line.split():
+            children = getattr(command, "commands", {})
+            if not children:
+                break
+            assert word in children, line
+            command = children[word]
