@@ -50,7 +50,7 @@ def _print_version(*, wanted: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: Annotated[
+    _version: Annotated[
         bool,
         typer.Option(
             "--version",
@@ -60,11 +60,9 @@ def _root(
         ),
     ] = False,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
-    # Before or after the name of a command: --lang is read from the whole command line, and a
-    # command without --workspace of its own finds this one in the environment.
-    del version, lang
+    # A command without --workspace of its own finds this one in the environment.
     if workspace is not None:
         os.environ["CARNET_WORKSPACE"] = str(workspace)
 

@@ -1,6 +1,7 @@
 """Opening the workspace that a command works on."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ import typer
 from carnet.cli.language import prefer_language, t
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from carnet.services.chaining import ChainSession
     from carnet.services.workspace import Workspace
 
 
@@ -41,3 +45,17 @@ def open_workspace(path: Path | None, *, is_upgrading: bool = False) -> "Workspa
     if workspace.settings.lang:
         prefer_language(workspace.settings.lang)
     return workspace
+
+
+@contextmanager
+def open_session(path: Path | None) -> "Iterator[ChainSession]":
+    """Open the workspace named on the command line and connect to its chain, for a ``with``.
+
+    Raises:
+        ChainError: The node does not answer, is on another chain, or anvil is missing.
+    """
+    from carnet.core.clock import SystemClock
+    from carnet.services.chaining import open_chain
+
+    with open_workspace(path) as workspace, open_chain(workspace, clock=SystemClock()) as session:
+        yield session

@@ -24,6 +24,9 @@ LanguageOption = Annotated[
     str | None,
     typer.Option("--lang", metavar="en|zh", help=t("Language of the output.", "输出语言。")),
 ]
+"""Declared for the help alone: `carnet.cli.language` reads --lang from the whole command line,
+before any command runs. The commands therefore name it ``_lang``, an argument they do not use."""
+
 FormatOption = Annotated[
     OutputFormat,
     typer.Option("--format", help=t("How to print the result.", "结果的输出格式。")),
@@ -37,5 +40,13 @@ AsOfOption = Annotated[
             "The date the decision is made for; default: today (UTC).",
             "判定所依据的日期；默认为今天（UTC）。",
         ),
+    ),
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="reference|live",
+        help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
     ),
 ]

@@ -7,7 +7,7 @@ import typer
 
 from carnet.cli.failure import EXIT_FINDINGS
 from carnet.cli.language import t
-from carnet.cli.opening import open_workspace
+from carnet.cli.opening import open_session
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
 from carnet.cli.tables import print_json, print_rows
 
@@ -37,15 +37,12 @@ def push(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Anchor the newest checkpoint."""
-    del lang
-    from carnet.core.clock import SystemClock
     from carnet.services import anchoring
-    from carnet.services.chaining import open_chain
 
-    with open_workspace(workspace) as opened, open_chain(opened, clock=SystemClock()) as session:
+    with open_session(workspace) as session:
         done = anchoring.push(session)
     if output_format == "json":
         print_json(_anchored_json(done))
@@ -85,14 +82,12 @@ def status(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Compare the newest checkpoint with the chain."""
-    del lang
     from carnet.services import anchoring
-    from carnet.services.chaining import open_chain
 
-    with open_workspace(workspace) as opened, open_chain(opened) as session:
+    with open_session(workspace) as session:
         found = anchoring.status(session)
     if output_format == "json":
         print_json(_status_json(found))

@@ -6,7 +6,7 @@ import typer
 
 from carnet.cli.days import parse_day
 from carnet.cli.language import t
-from carnet.cli.opening import open_workspace
+from carnet.cli.opening import open_session, open_workspace
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
 from carnet.cli.tables import print_json, print_rows
 
@@ -63,10 +63,9 @@ def up(
     ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Start the development node."""
-    del lang
     from datetime import UTC, datetime, time
 
     from carnet.services import chaining
@@ -89,10 +88,9 @@ def down(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Stop the development node."""
-    del lang
     from carnet.services import chaining
 
     with open_workspace(workspace) as opened:
@@ -120,18 +118,15 @@ def deploy(
     ] = False,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Deploy the contracts."""
-    del lang
     from carnet.core.clock import SystemClock
     from carnet.services import deploying
-    from carnet.services.chaining import open_chain
     from carnet.services.recording import ensure_key
 
-    clock = SystemClock()
-    with open_workspace(workspace) as opened, open_chain(opened, clock=clock) as session:
-        issuer = ensure_key(opened, "issuer", clock).did
+    with open_session(workspace) as session:
+        issuer = ensure_key(session.workspace, "issuer", SystemClock()).did
         report = deploying.deploy(session, issuer=issuer, is_replacing=replace)
     if output_format == "json":
         print_json(_deploy_json(report))
@@ -163,10 +158,9 @@ def status(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Show the node, the chain and the contracts."""
-    del lang
     from carnet.services import chaining
 
     with open_workspace(workspace) as opened:
@@ -228,16 +222,14 @@ def advance(
     ],
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Move the time of a development chain."""
-    del lang
     from carnet.chain.devtime import advance_to_day
     from carnet.core.clock import format_instant
-    from carnet.services.chaining import open_chain
 
     day = parse_day(to)
-    with open_workspace(workspace) as opened, open_chain(opened) as session:
+    with open_session(workspace) as session:
         now = advance_to_day(session.rpc, session.chain_id, day)
     shown = format_instant(now)
     if output_format == "json":

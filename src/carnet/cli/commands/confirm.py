@@ -30,10 +30,9 @@ def confirm(
         str, typer.Option("--officer", help=t("Who signs: a role id.", "签名者：角色代号。"))
     ],
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Sign confirmations."""
-    del lang
     from carnet.core.clock import SystemClock
     from carnet.services import approvals
     from carnet.services.reviewing import newest_packs

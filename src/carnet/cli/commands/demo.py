@@ -26,10 +26,9 @@ def demo(
         Path,
         typer.Argument(metavar="[DIR]", help=t("The workspace to make.", "要新建的工作区。")),
     ] = Path("carnet-demo"),
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Tell the whole story."""
-    del lang
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -1,6 +1,5 @@
 """``carnet eval``: what a rule pack decides about facts."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,7 +8,14 @@ import typer
 
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
-from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
+from carnet.cli.options import (
+    AsOfOption,
+    EngineOption,
+    FormatOption,
+    LanguageOption,
+    WorkspaceOption,
+)
+from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
     from carnet.rules.ast import Pack
@@ -55,14 +61,7 @@ def evaluate(
             ),
         ),
     ],
-    engine: Annotated[
-        str,
-        typer.Option(
-            "--engine",
-            metavar="reference|live",
-            help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
-        ),
-    ] = "live",
+    engine: EngineOption = "live",
     explain: Annotated[
         Explain,
         typer.Option(
@@ -73,13 +72,12 @@ def evaluate(
             ),
         ),
     ] = "none",
-    output: FormatOption = "table",
+    output_format: FormatOption = "table",
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Decide cases by a rule pack."""
-    del lang
     from carnet.cli.days import parse_as_of
     from carnet.facts.intake import read_facts_json
     from carnet.rules import engine as engines
@@ -99,8 +97,8 @@ def evaluate(
         document["explanations"] = explain_cases(
             loaded, given, day, confirmed, only_failed=explain == "fails"
         )
-    if output == "json":
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    if output_format == "json":
+        print_json(document)
     else:
         from carnet.cli.decisions import print_evaluation
 

@@ -58,10 +58,9 @@ def run(
     ] = 15,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Do what is due."""
-    del lang
     from carnet.core.clock import SystemClock
     from carnet.keeper.loop import Keeper
 

@@ -116,10 +116,9 @@ def record_list(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """List the records."""
-    del lang
     from carnet.ledger.reader import LogReader
 
     with open_workspace(workspace) as opened:
@@ -144,10 +143,9 @@ def record_issue(
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Sign attestations."""
-    del lang
     from carnet.cli.days import parse_as_of
     from carnet.core.clock import SystemClock
     from carnet.services.recording import issue_attestations
@@ -174,10 +172,9 @@ def record_show(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Show a record."""
-    del lang
     from carnet.ledger.reader import LogReader
 
     with open_workspace(workspace) as opened:
@@ -204,10 +201,9 @@ def record_export(
     *,
     output: FileOption = STDOUT,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Write a record."""
-    del lang
     from carnet.ledger.reader import LogReader
 
     with open_workspace(workspace) as opened:
@@ -229,10 +225,9 @@ def log_append(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Append every record that waits."""
-    del lang
     from carnet.core.clock import SystemClock
     from carnet.services.recording import open_log
 
@@ -259,10 +254,9 @@ def log_checkpoint(
     ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Print a checkpoint."""
-    del lang
     from carnet.ledger.reader import LogReader
 
     with open_workspace(workspace) as opened:
@@ -281,10 +275,9 @@ def log_consistency(
     ] = None,
     *,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Print a consistency proof as JSON."""
-    del lang
     from carnet.ledger.reader import LogReader
 
     with open_workspace(workspace) as opened:
@@ -298,10 +291,9 @@ def log_policy(
     *,
     output: FileOption = STDOUT,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Write the policy that trusts this workspace."""
-    del lang
     from carnet.services.recording import make_policy
 
     with open_workspace(workspace) as opened:
@@ -314,10 +306,9 @@ def bundle(
     *,
     output: FileOption = STDOUT,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Write the bundle of a record."""
-    del lang
     from carnet.services.recording import export_bundle
 
     with open_workspace(workspace) as opened:

@@ -1,6 +1,5 @@
 """``carnet pack``: the rule packs on the shelf, their defects and their tests."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS
 from carnet.cli.language import say, t
 from carnet.cli.options import FormatOption, LanguageOption
+from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
     from carnet.core.errors import RulePackError
@@ -35,19 +35,14 @@ PackArgument = Annotated[
 ]
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def list_packs(output: FormatOption = "table", lang: LanguageOption = None) -> None:
+def list_packs(output_format: FormatOption = "table", _lang: LanguageOption = None) -> None:
     """List the packs that come with the program."""
-    del lang
     from carnet.rules.pack import load_pack
     from carnet.rules.shelf import shelved_packs
 
     packs = [load_pack(found.folder) for found in shelved_packs()]
-    if output == "json":
-        _print_json(
+    if output_format == "json":
+        print_json(
             {
                 "packs": [
                     {
@@ -91,19 +86,20 @@ def _print_check(folder: Path, found: list["RulePackError"]) -> None:
             typer.echo(f"  {say(error.hint)}")
 
 
-def check(pack: PackArgument, output: FormatOption = "table", lang: LanguageOption = None) -> None:
+def check(
+    pack: PackArgument, output_format: FormatOption = "table", _lang: LanguageOption = None
+) -> None:
     """Check packs: every defect with file, line and what to do."""
-    del lang
     from carnet.rules.pack import check_pack
     from carnet.rules.shelf import find_packs
 
     results = [(folder, check_pack(folder)[1]) for folder in find_packs(pack)]
-    if output == "json":
+    if output_format == "json":
         listed = [
             {"folder": str(folder), "defects": [_defect_json(error) for error in found]}
             for folder, found in results
         ]
-        _print_json({"packs": listed})
+        print_json({"packs": listed})
     else:
         for folder, found in results:
             _print_check(folder, found)
@@ -144,11 +140,10 @@ def run_tests_of(
             help=t("Which engine runs the tests.", "运行测试所用的引擎。"),
         ),
     ] = "reference",
-    output: FormatOption = "table",
-    lang: LanguageOption = None,
+    output_format: FormatOption = "table",
+    _lang: LanguageOption = None,
 ) -> None:
     """Run the tests that packs carry, all of them."""
-    del lang
     from carnet.rules.engine import check_engine
     from carnet.rules.pack import load_pack
     from carnet.rules.shelf import find_packs
@@ -157,12 +152,12 @@ def run_tests_of(
     check_engine(engine)
     results = {folder: run_tests(load_pack(folder), engine) for folder in find_packs(pack)}
     failed = [result for listed in results.values() for result in listed if not result.is_passed]
-    if output == "json":
+    if output_format == "json":
         packs = [
             {"folder": str(folder), "tests": [_test_json(result) for result in listed]}
             for folder, listed in results.items()
         ]
-        _print_json({"packs": packs, "failed": len(failed)})
+        print_json({"packs": packs, "failed": len(failed)})
     else:
         for folder, listed in results.items():
             for result in listed:

@@ -1,11 +1,12 @@
 """``carnet receivable``: from confirmation to repayment."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carnet.cli.language import t
-from carnet.cli.opening import open_workspace
+from carnet.cli.opening import open_session
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
 from carnet.cli.receivables import (
     print_list,
@@ -104,16 +105,15 @@ def confirm(
     fee: Annotated[int, _bps("--fee-bps", "Servicing fee.", "服务费率。")] = 50,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Confirm a receivable."""
-    del lang
     from carnet.services import financing
 
     terms = financing.Terms(
         advance_bps=advance, rate_bps=rate, late_rate_bps=late_rate, fee_bps=fee
     )
-    _change(workspace, output_format, lambda session: financing.confirm(session, receivable, terms))
+    _run(workspace, output_format, lambda session: financing.confirm(session, receivable, terms))
 
 
 @app.command("fund", help=FUND_HELP)
@@ -130,13 +130,12 @@ def fund(
     ] = "",
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Fund a receivable."""
-    del lang
     from carnet.services import financing
 
-    _change(
+    _run(
         workspace,
         output_format,
         lambda session: financing.fund(session, receivable, lender_id=lender),
@@ -148,14 +147,12 @@ def list_(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """List the receivables."""
-    del lang
-    from carnet.services.chaining import open_chain
     from carnet.services.receivables import list_all
 
-    with open_workspace(workspace) as opened, open_chain(opened) as session:
+    with open_session(workspace) as session:
         views = list_all(session)
     if output_format == "json":
         print_json({"receivables": [view_json(view) for view in views]})
@@ -169,13 +166,12 @@ def show(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Show one receivable."""
-    del lang
     from carnet.services import receivables
 
-    _change(workspace, output_format, lambda session: receivables.show(session, receivable))
+    _run(workspace, output_format, lambda session: receivables.show(session, receivable))
 
 
 @app.command("freeze", help=FREEZE_HELP)
@@ -189,14 +185,13 @@ def freeze(
     evidence: EvidenceOption,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Freeze a receivable."""
-    del lang
     from carnet.services import financing
 
     proof = _digest(evidence)
-    _change(
+    _run(
         workspace,
         output_format,
         lambda session: financing.freeze(session, receivable, code=code, evidence=proof),
@@ -210,14 +205,13 @@ def unfreeze(
     evidence: EvidenceOption,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Lift the freeze of a receivable."""
-    del lang
     from carnet.services import financing
 
     proof = _digest(evidence)
-    _change(
+    _run(
         workspace,
         output_format,
         lambda session: financing.unfreeze(session, receivable, evidence=proof),
@@ -247,10 +241,9 @@ def pay(
     ] = "settlement",
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Pay a receivable's lockbox."""
-    del lang
     from carnet.services import financing, receivables
 
     def paid(session: "ChainSession") -> "ReceivableView":
@@ -261,7 +254,7 @@ def pay(
         financing.pay(session, receivable, units=units, reference=reference)
         return receivables.show(session, receivable)
 
-    _change(workspace, output_format, paid)
+    _run(workspace, output_format, paid)
 
 
 @app.command("sweep", help=SWEEP_HELP)
@@ -270,17 +263,16 @@ def sweep(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Apply what is in the lockbox."""
-    del lang
     from carnet.services import financing, receivables
 
     def swept(session: "ChainSession") -> "ReceivableView":
         financing.sweep(session, receivable)
         return receivables.show(session, receivable)
 
-    _change(workspace, output_format, swept)
+    _run(workspace, output_format, swept)
 
 
 @app.command("waterfall", help=WATERFALL_HELP)
@@ -289,14 +281,12 @@ def waterfall(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Show how each payment was split."""
-    del lang
     from carnet.services import receivables
-    from carnet.services.chaining import open_chain
 
-    with open_workspace(workspace) as opened, open_chain(opened) as session:
+    with open_session(workspace) as session:
         view = receivables.show(session, receivable)
         found = receivables.waterfalls(session, receivable)
     if output_format == "json":
@@ -320,14 +310,13 @@ def _digest(text: str) -> bytes:
         ) from error
 
 
-def _change(
-    workspace: Any, output_format: str, action: "Callable[[ChainSession], ReceivableView]"
+def _run(
+    workspace: Path | None,
+    output_format: str,
+    action: "Callable[[ChainSession], ReceivableView]",
 ) -> None:
-    """Run one action and print the receivable as it then is."""
-    from carnet.core.clock import SystemClock
-    from carnet.services.chaining import open_chain
-
-    with open_workspace(workspace) as opened, open_chain(opened, clock=SystemClock()) as session:
+    """Run one action on a receivable and print the receivable as it then is."""
+    with open_session(workspace) as session:
         view = action(session)
     if output_format == "json":
         print_json(view_json(view))

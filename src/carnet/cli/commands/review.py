@@ -1,6 +1,5 @@
 """``carnet review``: listings decided by the packs of their markets."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +7,14 @@ import typer
 from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNDECIDED
 from carnet.cli.language import say, t
 from carnet.cli.opening import open_workspace
-from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
+from carnet.cli.options import (
+    AsOfOption,
+    EngineOption,
+    FormatOption,
+    LanguageOption,
+    WorkspaceOption,
+)
+from carnet.cli.tables import print_json
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 
@@ -51,21 +57,13 @@ def review(
     is_all: Annotated[
         bool, typer.Option("--all", help=t("Every listing.", "全部上架商品。"))
     ] = False,
-    engine: Annotated[
-        str,
-        typer.Option(
-            "--engine",
-            metavar="reference|live",
-            help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
-        ),
-    ] = "live",
+    engine: EngineOption = "live",
     as_of: AsOfOption = None,
-    output: FormatOption = "table",
+    output_format: FormatOption = "table",
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Review listings."""
-    del lang
     _check_choice(listings or [], is_all=is_all)
     from carnet.cli.days import parse_as_of
     from carnet.cli.decisions import print_decision
@@ -78,8 +76,8 @@ def review(
             opened, as_of=day, clock=SystemClock(), listing_ids=listings or (), engine=engine
         )
     document = found.to_json()
-    if output == "json":
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    if output_format == "json":
+        print_json(document)
     else:
         for decision in document["decisions"]:
             print_decision(decision)

@@ -40,10 +40,9 @@ def serve(
         ),
     ] = None,
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Serve until interrupted."""
-    del lang
     import uvicorn
 
     from carnet.api.app import create_app

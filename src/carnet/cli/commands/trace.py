@@ -1,6 +1,6 @@
 """``carnet trace``: from a unit back to its suppliers, from a lot forward to its units."""
 
-import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,7 +8,7 @@ import typer
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
-from carnet.cli.tables import print_table
+from carnet.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
     from carnet.services.tracing import TraceReport
@@ -75,37 +75,35 @@ def _print(report: "TraceReport") -> None:
         typer.echo(t("Stopped at the depth bound: not complete.", "已达层级上限：结果不完整。"))
 
 
-def _run(start: str, direction: "Direction", output: str, workspace: Any) -> None:
+def _run(start: str, direction: "Direction", output_format: str, workspace: Path | None) -> None:
     from carnet.services.tracing import trace_from
 
     with open_workspace(workspace) as opened:
         report = trace_from(opened, start, direction)
-    if output == "json":
-        typer.echo(json.dumps(_json(report), ensure_ascii=False, indent=2))
+    if output_format == "json":
+        print_json(_json(report))
     else:
         _print(report)
 
 
 def back(
     start: IdArgument,
-    output: FormatOption = "table",
+    output_format: FormatOption = "table",
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Trace back."""
-    del lang
-    _run(start, "back", output, workspace)
+    _run(start, "back", output_format, workspace)
 
 
 def forward(
     start: IdArgument,
-    output: FormatOption = "table",
+    output_format: FormatOption = "table",
     workspace: WorkspaceOption = None,
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Trace forward."""
-    del lang
-    _run(start, "forward", output, workspace)
+    _run(start, "forward", output_format, workspace)
 
 
 def register(parent: typer.Typer) -> None:

@@ -117,10 +117,9 @@ def verify(
         ),
     ] = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Verify a bundle."""
-    del lang
     from carnet.cli.days import parse_as_of
     from carnet.core.clock import SystemClock
     from carnet.services.verifying import verify_file

@@ -1,11 +1,9 @@
 """``carnet init``, ``import``, ``status`` and ``upgrade``: a workspace and what is in it."""
 
-import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +11,7 @@ from carnet.cli.failure import EXIT_INPUT
 from carnet.cli.language import t
 from carnet.cli.opening import ask_new_passphrase, open_workspace
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
+from carnet.cli.tables import Rows, print_json, print_rows
 
 if TYPE_CHECKING:
     from carnet.services.importing import ImportReport
@@ -43,22 +42,6 @@ UPGRADE_HELP = t(
     "将工作区数据库升级到本版本的结构。\n\n请先备份；升级后无法还原。\n\n"
     "示例：carnet upgrade --workspace my-company",
 )
-
-Rows = Iterable[tuple[str, str | int]]
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _print_rows(rows: Rows) -> None:
-    """Print names and values in two columns; Chinese characters take two cells."""
-    from rich.cells import cell_len
-
-    table = [(name, str(value)) for name, value in rows]
-    width = max((cell_len(name) for name, _ in table), default=0)
-    for name, value in table:
-        typer.echo(f"{name}{' ' * (width - cell_len(name) + 2)}{value}".rstrip())
 
 
 def init(
@@ -95,10 +78,9 @@ def init(
             help=t("The name of the log, as lenders pin it.", "日志名称，由资金方固定采用。"),
         ),
     ] = "",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Make a workspace."""
-    del lang
     from carnet.core.clock import SystemClock
     from carnet.services.workspace import create
 
@@ -128,7 +110,7 @@ def _print_report(report: "ImportReport") -> None:
             f"新增 {total.new} 条{replaced if total.replaced else ''}，已存在 {total.known} 条。",
         )
     )
-    _print_rows(
+    print_rows(
         (f"  {name}", count.new + count.replaced)
         for name, count in sorted(report.by_type.items())
         if count.new or count.replaced
@@ -160,10 +142,9 @@ def import_(
     ] = False,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Import facts from files."""
-    del lang
     from carnet.core.clock import SystemClock
     from carnet.facts.issue import IntakeError
     from carnet.services.importing import import_files
@@ -174,10 +155,10 @@ def import_(
         except IntakeError as error:
             if output_format != "json":
                 raise
-            _print_json({"error": error.to_json()})
+            print_json({"error": error.to_json()})
             sys.exit(EXIT_INPUT)
     if output_format == "json":
-        _print_json(report.to_json())
+        print_json(report.to_json())
     else:
         _print_report(report)
 
@@ -216,23 +197,21 @@ def status(
     *,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
-    lang: LanguageOption = None,
+    _lang: LanguageOption = None,
 ) -> None:
     """Show what the workspace holds."""
-    del lang
     from carnet.services.status import workspace_status
 
     with open_workspace(workspace) as opened:
         found = workspace_status(opened)
     if output_format == "json":
-        _print_json(found.to_json())
+        print_json(found.to_json())
     else:
-        _print_rows(_status_rows(found))
+        print_rows(_status_rows(found))
 
 
-def upgrade(*, workspace: WorkspaceOption = None, lang: LanguageOption = None) -> None:
+def upgrade(*, workspace: WorkspaceOption = None, _lang: LanguageOption = None) -> None:
     """Bring the database of a workspace to the schema of this version."""
-    del lang
     with open_workspace(workspace, is_upgrading=True) as opened:
         applied = opened.upgrade()
     if applied:
