@@ -26,6 +26,14 @@ def test_money__refuses_an_unknown_currency() -> None:
         money.Money(1, "XAU")
 
 
+def test_format_minor__refuses_a_currency_without_minor_digits_and_names_the_others() -> None:
+    with pytest.raises(AmountError, match="'BRL'") as caught:
+        money.format_minor(123, "BRL")
+    assert caught.value.code == "CRN-C-001"
+    assert caught.value.hint.en.startswith("Use one of AUD, CNY, EUR")
+    assert "不支持货币 'BRL'" in caught.value.message.zh
+
+
 @pytest.mark.parametrize(("minor", "bps", "down", "up"), [(1, 1, 0, 1), (10_001, 5000, 5000, 5001)])
 def test_mul_bps__rounds_as_named(minor: int, bps: int, down: int, up: int) -> None:
     assert (money.mul_bps_down(minor, bps), money.mul_bps_up(minor, bps)) == (down, up)

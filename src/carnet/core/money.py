@@ -28,6 +28,22 @@ MINOR_DIGITS = {
 """Minor unit digits of the currencies that sellers of the covered markets settle in (ISO 4217)."""
 
 
+def minor_digits(currency: str) -> int:
+    """Return how many digits an amount of a currency has after the point.
+
+    Raises:
+        AmountError: The currency is none of those that are covered.
+    """
+    digits = MINOR_DIGITS.get(currency)
+    if digits is None:
+        raise AmountError(
+            "CRN-C-001",
+            Text(f"The currency {currency!r} is not supported.", f"不支持货币 {currency!r}。"),
+            Text(f"Use one of {', '.join(MINOR_DIGITS)}.", f"请使用：{'、'.join(MINOR_DIGITS)}。"),
+        )
+    return digits
+
+
 def div_down(numerator: int, denominator: int) -> int:
     """Return the quotient rounded toward minus infinity."""
     return numerator // denominator
@@ -60,17 +76,7 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        if self.currency not in MINOR_DIGITS:
-            raise AmountError(
-                "CRN-C-001",
-                Text(
-                    f"The currency {self.currency!r} is not supported.",
-                    f"不支持货币 {self.currency!r}。",
-                ),
-                Text(
-                    f"Use one of {', '.join(MINOR_DIGITS)}.", f"请使用：{'、'.join(MINOR_DIGITS)}。"
-                ),
-            )
+        minor_digits(self.currency)
 
     def _same(self, other: "Money") -> int:
         if self.currency != other.currency:
@@ -109,8 +115,11 @@ def format_minor(minor: int, currency: str) -> str:
     '1,234.56 USD'
     >>> format_minor(-5, "JPY")
     '-5 JPY'
+
+    Raises:
+        AmountError: The currency is none of those that are covered.
     """
-    return f"{format_digits(minor, MINOR_DIGITS[currency])} {currency}"
+    return f"{format_digits(minor, minor_digits(currency))} {currency}"
 
 
 @dataclass(frozen=True, slots=True)
