@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
+from typer.testing import CliRunner
 
+from carnet.cli.main import app
 from carnet.core.canonical import canonical, parse_canonical
 from carnet.core.clock import FixedClock
 from carnet.core.digests import sha256
@@ -155,3 +157,21 @@ def test_reading_a_file__needs_two_officers(tmp_path: Path) -> None:
     path.write_text(json.dumps([item]))
     with pytest.raises(InputError, match="officers"):
         approvals.read_confirmations(path)
+
+
+def test_confirm_command__prints_who_confirmed_what_as_json(tmp_path: Path) -> None:
+    create(tmp_path / "w", clock=CLOCK)
+    path = tmp_path / "approvals.json"
+    path.write_text(json.dumps([confirmation().model_dump(mode="json")]))
+    command = ["pack", "confirm", str(path), "-w", str(tmp_path / "w"), "--format", "json"]
+
+    def shown(officer: str) -> object:
+        done = CliRunner().invoke(app, [*command, "--officer", officer], catch_exceptions=False)
+        return json.loads(done.stdout)
+
+    row = {"pack": PACK, "parameter": PARAMETER}
+    first = {**row, "officers": ["officer-1"], "counts": False}
+    both = {**row, "officers": ["officer-1", "officer-2"], "counts": True}
+    assert shown("officer-1") == {"officer": "officer-1", "signed": 1, "confirmed": [first]}
+    assert shown("officer-2") == {"officer": "officer-2", "signed": 1, "confirmed": [both]}
+    assert shown("officer-2") == {"officer": "officer-2", "signed": 0, "confirmed": [both]}

@@ -1,13 +1,17 @@
 """``carnet pack confirm``: an officer signs what the law text does not settle."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
-from carnet.cli.options import LanguageOption, WorkspaceOption
+from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
+from carnet.cli.tables import print_json
+
+if TYPE_CHECKING:
+    from carnet.services.approvals import Confirmed
 
 HELP = t(
     "Sign, as one officer, that sources say what U-tagged parameters of packs say.\n\n"
@@ -30,6 +34,7 @@ def confirm(
         str, typer.Option("--officer", help=t("Who signs: a role id.", "签名者：角色代号。"))
     ],
     workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
     _lang: LanguageOption = None,
 ) -> None:
     """Sign confirmations."""
@@ -42,10 +47,23 @@ def confirm(
         proposed = approvals.read_confirmations(file)
         new = approvals.sign_confirmations(opened, proposed, packs, officer, SystemClock())
         found = approvals.confirmations_of(opened, packs.values())
+    if output_format == "json":
+        confirmed = [_confirmed_json(each) for each in found]
+        print_json({"officer": officer, "signed": new, "confirmed": confirmed})
+        return
     typer.echo(t(f"{officer} signed {new} more.", f"{officer} 新签 {new} 项。"))
     for each in found:
         state = t("counts", "已生效") if each.counts else t("needs one more", "还需一人签名")
         typer.echo(f"{each.pack}/{each.parameter}: {', '.join(each.officers)}: {state}")
+
+
+def _confirmed_json(found: "Confirmed") -> dict[str, Any]:
+    return {
+        "pack": found.pack,
+        "parameter": found.parameter,
+        "officers": list(found.officers),
+        "counts": found.counts,
+    }
 
 
 def register(pack: typer.Typer) -> None:
