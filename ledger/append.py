@@ -216,12 +216,19 @@ class Log(LogReader):
     def _extend(self, connection: Connection, head: Head | None, hashes: Sequence[bytes]) -> None:
         now = self._clock.now()
         if head is not None and now < head.at:
-            raise state_unknown(
+            raise LedgerFatalError(
                 "CRN-L-001",
-                f"The clock says {format_instant(now)}, the newest checkpoint is of "
-                f"{format_instant(head.at)}: time went back.",
-                f"时钟为 {format_instant(now)}，而最新检查点的时间为 "
-                f"{format_instant(head.at)}：时间倒退。",
+                Text(
+                    f"The clock says {format_instant(now)}, the newest checkpoint is of "
+                    f"{format_instant(head.at)}: time went back.",
+                    f"时钟为 {format_instant(now)}，而最新检查点的时间为 "
+                    f"{format_instant(head.at)}：时间倒退。",
+                ),
+                Text(
+                    "Set the clock of this machine right. If it is right, the log was written by "
+                    "a machine whose clock was ahead: append when that time has passed.",
+                    "请校正本机时钟。若时钟无误，则日志曾由时钟偏快的机器写入：请待该时间过后再追加。",
+                ),
             )
         size = head.size if head else 0
         entries = [record.entry for record in _read_records(connection, hashes)]

@@ -18,7 +18,7 @@ from carnet.services.workspace import Workspace
 from tests.fixtures_story import run_carnet
 
 ROOT = Path(__file__).resolve().parents[2]
-AS_OF = date(2026, 11, 23)
+AS_OF = date(2026, 11, 20)
 STEPS = (
     *("parse", "canonical", "schema", "issuer", "key", "signature", "disclosures", "inclusion"),
     *("checkpoint", "witnesses", "consistency", "status", "supersession", "validity", "anchor"),

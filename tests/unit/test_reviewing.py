@@ -107,7 +107,7 @@ def test_review__of_changed_facts_is_a_new_decision(workspace: Workspace) -> Non
     later = sorted((sample_folder() / "seller-later").iterdir())
     clock = FixedClock(NOW + timedelta(hours=1))
     import_files(workspace, later, clock, is_replacing=True)
-    after = review(workspace, as_of=date(2026, 11, 26), clock=clock, listing_ids=name)
+    after = review(workspace, as_of=date(2026, 11, 24), clock=clock, listing_ids=name)
     assert (before.conformities, after.conformities) == ({"conforming"}, {"nonconforming"})
     assert count(workspace) == 2
 

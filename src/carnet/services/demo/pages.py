@@ -14,7 +14,7 @@ from carnet.services.words import CONFORMITIES, RECEIVABLE_STATES, SEVERITIES, V
 LAW = Text("law", "法律依据")
 FACT = Text("fact", "事实")
 REMEDY = Text("remedy", "整改")
-MESSAGE = Text("finding", "问题")
+MESSAGE = Text("finding", "发现项")
 
 
 def amount(units: int) -> Text:
@@ -135,7 +135,7 @@ def receivable_table(views: Iterable[ReceivableView]) -> Table:
             Text("face USD", "面值 USD"),
             Text("advance", "预付款"),
             Text("owed to lender", "应还资金方"),
-            Text("residual on hold", "冻结余款"),
+            Text("residual on hold", "暂扣的余款"),
             Text("due", "到期日"),
         ),
         tuple(rows),

@@ -40,9 +40,9 @@ from carnet.services.words import VERDICTS
 from carnet.services.workspace import Workspace
 
 STEP_COUNT: Final = 9
-CONFIRMED_ON: Final = date(2026, 11, 23)
-FUNDED_ON: Final = date(2026, 11, 24)
-FINDING_ON: Final = date(2026, 11, 26)
+CONFIRMED_ON: Final = date(2026, 11, 20)
+FUNDED_ON: Final = date(2026, 11, 21)
+FINDING_ON: Final = date(2026, 11, 23)
 PAID_ON: Final = date(2027, 1, 4)
 OPENING: Final = time(8, 0, tzinfo=UTC)
 RECEIVABLES: Final = ("RCV-01", "RCV-02")
@@ -88,7 +88,7 @@ class _Story:
         """Yield each step's title and what it does."""
         yield Text("Import the sample seller", "导入示例卖家"), self._import
         yield Text("Review every listing", "审核全部上架商品"), self._review
-        yield Text("Sign an attestation per listing", "逐个商品签发证明"), self._attest
+        yield Text("Sign an attestation per listing", "逐个上架商品签发证明"), self._attest
         yield Text("Append to the log and checkpoint it", "写入日志并生成检查点"), self._append
         yield Text("Start the chain, deploy, anchor", "启动链、部署合约、锚定"), self._anchor
         yield Text("Export a bundle and verify it", "导出并核验验证包"), self._verify
@@ -140,7 +140,7 @@ class _Story:
                 Text(
                     f"{len(counted)} parameters that the law text does not settle count, because "
                     "two officers signed each.",
-                    f"{len(counted)} 个法律文本未能确定的参数，经两名专员分别签名后生效。",
+                    f"{len(counted)} 个法律文本未能确定的参数，经两名合规专员分别签名后生效。",
                 )
             ),
             pages.conformity_table(decisions),
@@ -270,7 +270,7 @@ class _Story:
                     f"{FINDING_ON}: a new fact arrives, {listing} is decided again, and the "
                     f"finding that compliance signs freezes {frozen} alone.",
                     f"{FINDING_ON}：收到新事实，重新判定 {listing}；"
-                    f"合规方签署的判定只冻结 {frozen}。",
+                    f"合规专员签署的发现项只冻结 {frozen}。",
                 )
             ),
             *pages.findings(decisions, self._citations),
@@ -291,7 +291,7 @@ class _Story:
                 Text(
                     f"{PAID_ON}: each platform pays its lockbox by a plain transfer; the keeper "
                     f"found {len(report.due)} lockboxes with money and swept {len(report.swept)}.",
-                    f"{PAID_ON}：平台以普通转账付款至专用地址；"
+                    f"{PAID_ON}：平台以普通转账付款至专用收款地址；"
                     f"自动执行器发现 {len(report.due)} 个有余额的地址，"
                     f"归集 {len(report.swept)} 个。",
                 )
