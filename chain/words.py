@@ -25,11 +25,11 @@ ERROR_WORDS: Mapping[str, Text] = MappingProxyType(
             "the signed statement would stay valid for too long", "签名声明的有效期过长"
         ),
         "FindingCodeInvalid": Text(
-            "the code of the finding does not fit here", "判定代码不适用于此"
+            "the code of the finding does not fit here", "发现项代码不适用于此"
         ),
         "FindingNotCurrent": Text(
             "the finding is from the future, too old, or older than the last one",
-            "判定的时间在未来、已过旧，或早于上一个判定",
+            "发现项的时间在未来、已过旧，或早于上一个发现项",
         ),
         "NotOriginOwner": Text(
             "another account owns the origin of this log", "该日志的来源由另一账户持有"
@@ -55,11 +55,11 @@ ERROR_WORDS: Mapping[str, Text] = MappingProxyType(
             "a text holds characters that are not allowed", "文本含有不允许的字符"
         ),
         "ValidityInvalid": Text(
-            "the validity of the attestation is empty or too long", "鉴证的有效期为空或过长"
+            "the validity of the attestation is empty or too long", "证明的有效期为空或过长"
         ),
         "AttestationNotNewer": Text(
             "an attestation that is at least as recent is stored already",
-            "已存有同样新或更新的鉴证",
+            "已存有同样新或更新的证明",
         ),
         "AlreadyRegistered": Text(
             "this document is registered already: it cannot be financed twice",
@@ -92,12 +92,12 @@ ERROR_WORDS: Mapping[str, Text] = MappingProxyType(
             "it is too close to the due day to fund it", "距到期日过近，不能放款"
         ),
         "ReceivableFrozen": Text(
-            "the receivable is frozen by a compliance finding", "该应收账款因合规判定被冻结"
+            "the receivable is frozen by a compliance finding", "该应收账款因合规发现项被冻结"
         ),
         "NotFrozen": Text("the receivable is not frozen", "该应收账款未被冻结"),
         "NotEligible": Text(
             "no conforming attestation of the listing is proved and recent enough",
-            "该商品没有已证明且足够新的合格鉴证",
+            "该上架商品没有已出示且足够新的合规证明",
         ),
         "TermsOutOfBounds": Text(
             "the terms are not within what the lender accepts", "条款超出资金方可接受的范围"
@@ -110,7 +110,7 @@ ERROR_WORDS: Mapping[str, Text] = MappingProxyType(
         ),
         "AmountIsZero": Text("the amount is zero", "金额为零"),
         "NothingOwed": Text("nothing is owed any more", "已无欠款"),
-        "NothingToSweep": Text("the lockbox is empty", "专用收款账户为空"),
+        "NothingToSweep": Text("the lockbox is empty", "专用收款地址为空"),
         "NothingToClaim": Text("there is nothing to claim", "没有可提取的款项"),
         "TransferInexact": Text(
             "the token moved another amount than was asked", "代币实际转移的金额与要求不符"

@@ -93,6 +93,6 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> Non
             "CRN-V-001",
             Text(
                 f"The signature does not verify under the key {public_key[:40].hex()}.",
-                f"签名在密钥 {public_key[:40].hex()} 下验证失败。",
+                f"签名在密钥 {public_key[:40].hex()} 下核验失败。",
             ),
         ) from error

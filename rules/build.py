@@ -335,7 +335,7 @@ def read_paths(section: Section, case_type: str, defects: Defects) -> tuple[Path
                 raise section.fault(
                     Text(
                         f"{key} is the case type and needs no path.",
-                        f"{key} 是案例类型，无需路径。",
+                        f"{key} 是案件类型，无需路径。",
                     ),
                     line=line,
                 )
@@ -357,7 +357,7 @@ def _check_ends(section: Section, case_type: str, paths: list[Path], defects: De
                     ),
                     Text(
                         "End it at the case type or at a type that has a path.",
-                        "请以案例类型或已有路径的类型结尾。",
+                        "请以案件类型或已有路径的类型结尾。",
                     ),
                     line=section.line_of(path.fact_type),
                 )
@@ -403,7 +403,7 @@ def read_case(
 def _check_reached(target: str, names: Names, section: Section, line: int) -> None:
     if target not in names.types:
         raise section.fault(
-            Text(f"{target} has no path to the case.", f"{target} 没有到达案例的路径。"),
+            Text(f"{target} has no path to the case.", f"{target} 没有到达案件的路径。"),
             Text("Add its path to pack.yaml.", "请在 pack.yaml 中添加其路径。"),
             line=line,
         )

@@ -202,7 +202,7 @@ def check_in_case(fact_type: str, names: Names, section: Section, line: int) -> 
     """
     if fact_type not in names.types:
         raise section.fault(
-            Text(f"{fact_type} has no path to the case.", f"{fact_type} 没有到达案例的路径。"),
+            Text(f"{fact_type} has no path to the case.", f"{fact_type} 没有到达案件的路径。"),
             Text("Add its path to pack.yaml.", "请在 pack.yaml 中添加其路径。"),
             line=line,
         )
@@ -429,7 +429,7 @@ def _check_says_something(section: Section, rule: Rule) -> None:
         raise section.fault(
             Text(
                 f"The rule {rule.id} has no condition and would find fault with every case.",
-                f"规则 {rule.id} 没有任何条件，会对每个案例报告问题。",
+                f"规则 {rule.id} 没有任何条件，会对每个案件报告问题。",
             ),
             Text(
                 "Add a line to scope, when or without.", "请在 scope、when 或 without 中添加条件。"

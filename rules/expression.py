@@ -347,7 +347,7 @@ class _Typer:
             raise ExpressionError(
                 Text(
                     f"{owner}.{step} leads to {target}, which has no path to the case.",
-                    f"{owner}.{step} 指向 {target}，但该类型没有到达案例的路径。",
+                    f"{owner}.{step} 指向 {target}，但该类型没有到达案件的路径。",
                 ),
                 Text("Add its path to pack.yaml.", "请在 pack.yaml 中添加其路径。"),
             )

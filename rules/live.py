@@ -303,7 +303,7 @@ def _given_up(prepared: Prepared, cause: str) -> Decision:
     """Return the decision on a case that the engine could not evaluate."""
     text = Text(
         f"The live engine could not evaluate this case: {cause}.",
-        f"实时引擎无法评估该案例：{cause}。",
+        f"实时引擎无法评估该案件：{cause}。",
     )
     return decision_of(prepared, (), [*prepared.errors, RuleError(CASE_RULE, text)])
 

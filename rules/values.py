@@ -111,7 +111,7 @@ def holder_of(field: FieldRef, bindings: Bindings, case: Case) -> Fact | Unknown
             return Unknown(
                 Text(
                     f"{shown} names {target}/{value}, which is not in the case.",
-                    f"{shown} 指向 {target}/{value}，但案例中没有该事实。",
+                    f"{shown} 指向 {target}/{value}，但案件中没有该事实。",
                 )
             )
         fact = found

@@ -14,8 +14,8 @@ _VERDICT = {
     "unknown": Text("cannot be told", "无法判断"),
 }
 _OUTCOME = {
-    "finding": Text("finding", "发现问题"),
-    "clear": Text("clear", "无问题"),
+    "finding": Text("finding", "有发现项"),
+    "clear": Text("clear", "无发现项"),
     "undetermined": Text("undetermined", "无法判定"),
     "not_applicable": Text("not applicable", "不适用"),
 }
@@ -87,7 +87,7 @@ def print_evaluation(document: dict[str, Any]) -> None:
         typer.echo(
             t(
                 f"{len(listed)} facts belong to no case: {shown}",
-                f"{len(listed)} 条事实不属于任何案例：{shown}",
+                f"{len(listed)} 条事实不属于任何案件：{shown}",
             )
         )
     counts = dict.fromkeys(CONFORMITIES, 0)

@@ -36,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=t(
         "Compliance decisions, verifiable records, receivables that repay themselves.",
-        "合规判定、可验证的记录、自动还款的应收账款。",
+        "合规判定、可核验的记录、自动还款的应收账款。",
     ),
 )
 

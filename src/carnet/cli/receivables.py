@@ -79,7 +79,7 @@ def print_list(views: "Sequence[ReceivableView]") -> None:
     """Print one line for each receivable."""
     headers = (
         t("Id", "编号"),
-        t("Debtor", "付款方"),
+        t("Debtor", "债务人"),
         t("Face", "面值"),
         t("Due", "到期日"),
         t("State", "状态"),
@@ -116,8 +116,8 @@ def print_view(view: "ReceivableView") -> None:
     rows: list[tuple[str, str | int]] = [
         (t("Receivable", "应收账款"), fact.id),
         (t("Seller", "卖家"), fact.seller_id),
-        (t("Debtor", "付款方"), fact.debtor_id),
-        (t("Listing", "商品"), fact.listing_id or ""),
+        (t("Debtor", "债务人"), fact.debtor_id),
+        (t("Listing", "上架商品"), fact.listing_id or ""),
         (t("Face", "面值"), _face(view)),
         (t("Due", "到期日"), fact.due_on.isoformat()),
         (t("State", "状态"), state_word(view.state)),
@@ -131,10 +131,10 @@ def _chain_rows(found: "Receivable") -> list[tuple[str, str | int]]:
     from carnet.core.clock import date_of_day_number
 
     rows: list[tuple[str, str | int]] = [
-        (t("Advance", "放款额"), money(found.advance)),
+        (t("Advance", "预付款"), money(found.advance)),
         (t("Owed today", "今日待还"), money(found.owed)),
         (t("Received", "已收"), money(found.received)),
-        (t("Lockbox", "专用收款账户"), f"{found.lockbox}  {money(found.lockbox_balance)}"),
+        (t("Lockbox", "专用收款地址"), f"{found.lockbox}  {money(found.lockbox_balance)}"),
         (t("On the chain", "链上编号"), "0x" + found.id.hex()),
     ]
     if found.is_frozen:
@@ -155,7 +155,7 @@ def print_waterfalls(view: "ReceivableView", found: "Sequence[Waterfall]") -> No
         t("1 Fee", "1 服务费"),
         t("2 Interest", "2 利息"),
         t("3 Principal", "3 本金"),
-        t("4 Residual", "4 剩余"),
+        t("4 Residual", "4 余款"),
     )
     amounts = [
         (each.paid, each.fee, each.interest, each.principal, each.residual) for each in found

@@ -192,7 +192,8 @@ def sign_confirmations(
             "CRN-R-092",
             Text(f"No confirmation names {officer!r}.", f"没有确认项指定 {officer!r}。"),
             Text(
-                "Name an officer of the list with --officer.", "请用 --officer 指定清单中的专员。"
+                "Name an officer of the list with --officer.",
+                "请用 --officer 指定清单中的合规专员。",
             ),
         )
     documents = [_document(each, _parameter(each, packs), officer) for each in own]
@@ -241,7 +242,7 @@ def _documents(connection: Connection) -> list[dict[str, Any]]:
 def _check_signature(document: Mapping[str, Any], keys: Mapping[str, bytes]) -> None:
     key = keys.get(document["officer"])
     if key is None:
-        message = Text("its officer has no key in the log", "该专员在日志中没有密钥")
+        message = Text("its officer has no key in the log", "该合规专员在日志中没有密钥")
         raise VerificationError("CRN-R-093", message)
     verify_proof(document, key)
 
@@ -256,7 +257,7 @@ def _checked(digest: bytes, body: bytes, keys: Mapping[str, bytes]) -> dict[str,
             Text(
                 f"The stored confirmation {digest.hex()} is not what an officer signed: "
                 f"{error.message.en}",
-                f"已存确认 {digest.hex()} 与专员所签不符：{error.message.zh}",
+                f"已存确认 {digest.hex()} 与合规专员所签不符：{error.message.zh}",
             ),
             Text("Restore the workspace from a backup.", "请从备份恢复工作区。"),
         ) from error

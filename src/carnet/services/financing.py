@@ -130,7 +130,7 @@ def freeze(
             "CRN-H-035",
             Text(
                 f"The code of a finding is {code}, expected 1 to 65535.",
-                f"判定代码为 {code}，应为 1 至 65535。",
+                f"发现项代码为 {code}，应为 1 至 65535。",
             ),
         )
     return _present_finding(session, receivable_id, code, evidence)

@@ -125,11 +125,11 @@ def _standing(session: ChainSession, subject: bytes, listing_id: str) -> tuple[i
             "CRN-H-040",
             Text(
                 f"The log holds no attestation of the listing {listing_id}.",
-                f"日志中没有商品 {listing_id} 的鉴证记录。",
+                f"日志中没有上架商品 {listing_id} 的证明。",
             ),
             Text(
                 "Review the listing, record the decision and append it: `carnet log append`.",
-                "请先审核该商品、签发判定记录并追加到日志：`carnet log append`。",
+                "请先审核该上架商品、签发证明并追加到日志：`carnet log append`。",
             ),
         )
     return next((pair for pair in standing if pair[1].kind != CONFORMING), standing[0])
@@ -140,7 +140,7 @@ def _not_anchored(index: int, size: int) -> ConflictError:
         "CRN-H-041",
         Text(
             f"The attestation is entry {index} of the log; only {size} entries are anchored.",
-            f"该鉴证是日志的第 {index} 个条目；目前只锚定了 {size} 个条目。",
+            f"该证明是日志的第 {index} 个条目；目前只锚定了 {size} 个条目。",
         ),
         Text("Run `carnet anchor push` first.", "请先运行 `carnet anchor push`。"),
     )

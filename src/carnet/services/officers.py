@@ -47,7 +47,7 @@ def officer_key(workspace: Workspace, name: str, clock: Clock) -> Key:
     if not is_fact_id(name):
         raise InputError(
             "CRN-R-094",
-            Text(f"{name!r} cannot name an officer.", f"{name!r} 不能作为专员代号。"),
+            Text(f"{name!r} cannot name an officer.", f"{name!r} 不能作为合规专员代号。"),
             Text("Use a role id such as officer-1.", "请使用角色代号，例如 officer-1。"),
         )
     with reading(workspace.engine) as connection:

@@ -18,9 +18,9 @@ HELP = t(
     "A parameter counts once two officers have signed it; each signs with a key of their own. "
     "FILE is a JSON list of pack, parameter, source, reason, officers and date.\n\n"
     "Example: carnet pack confirm approvals.json --officer officer-1",
-    "以一名专员的身份签名，确认来源与规则包中 U 类参数的内容一致。\n\n"
-    "每个参数须有两名专员签名才生效，各用自己的密钥。"
-    "FILE 为 JSON 列表，含规则包、参数、来源、理由、专员与日期。\n\n"
+    "以一名合规专员的身份签名，确认来源与规则包中 U 类参数的内容一致。\n\n"
+    "每个参数须有两名合规专员签名才生效，各用自己的密钥。"
+    "FILE 为 JSON 列表，含规则包、参数、来源、理由、合规专员与日期。\n\n"
     "示例：carnet pack confirm approvals.json --officer officer-1",
 )
 

@@ -24,7 +24,7 @@ HELP = t(
     "Decide cases by a rule pack: which conform, which do not, and why.\n\n"
     "Exit code: 0 all conform, 1 some do not, 3 none is nonconforming but some undetermined.\n\n"
     "Example: carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
-    "按规则包判定案例：哪些合规、哪些不合规以及原因。\n\n"
+    "按规则包判定案件：哪些合规、哪些不合规以及原因。\n\n"
     "退出码：0 全部合规；1 存在不合规；3 无不合规但有无法判定。\n\n"
     "示例：carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
 )

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from carnet.keeper.loop import Keeper, Tick
 
-HELP = t("The keeper: does what is due, and nothing else.", "执行器：只执行到期的操作。")
+HELP = t("The keeper: does what is due, and nothing else.", "自动执行器：只执行到期的操作。")
 RUN_HELP = t(
     "Sweep lockboxes that were paid, again and again, until interrupted.\n\n"
     "It holds no power: anyone may call what it calls, and nothing is done twice.\n\n"
     "Example: carnet keeper run --once --dry-run",
-    "持续归集已到账的专用收款账户，直至被中断。\n\n"
+    "持续归集已到账的专用收款地址，直至被中断。\n\n"
     "它没有任何特权：其调用任何人均可发起，且不会重复执行。\n\n"
     "示例：carnet keeper run --once --dry-run",
 )

@@ -66,7 +66,7 @@ POLICY_HELP = t(
 BUNDLE_HELP = t(
     "Write the bundle of a record: all that a lender needs to verify it alone.\n\n"
     "Example: carnet bundle urn:uuid:... -o bundle.json",
-    "写出记录的验证包：资金方独立验证所需的全部内容。\n\n"
+    "写出记录的验证包：资金方独立核验所需的全部内容。\n\n"
     "示例：carnet bundle urn:uuid:... -o bundle.json",
 )
 IdArgument = Annotated[

@@ -48,31 +48,32 @@ FREEZE_HELP = t(
     "Hold back the seller's residual of one receivable by a signed finding.\n\n"
     "Fee and lender are still paid. The evidence is a hash, such as that of an attestation.\n\n"
     "Example: carnet receivable freeze RCV-01 --code 7 --evidence SHA256",
-    "以签名判定暂扣一笔应收账款中卖家的剩余款。\n\n"
-    "服务费和资金方仍照常受偿。证据为哈希值，例如鉴证记录的哈希。\n\n"
+    "以签名的合规发现项暂扣一笔应收账款中卖家的余款。\n\n"
+    "服务费和资金方仍照常受偿。证据为哈希值，例如证明的哈希。\n\n"
     "示例：carnet receivable freeze RCV-01 --code 7 --evidence SHA256",
 )
 UNFREEZE_HELP = t(
     "Lift a freeze by a signed finding and release what is on hold.\n\n"
     "Example: carnet receivable unfreeze RCV-01 --evidence SHA256",
-    "以签名判定解除冻结并放行暂扣款。\n\n示例：carnet receivable unfreeze RCV-01 --evidence SHA256",
+    "以签名的合规发现项解除冻结并放行暂扣款。\n\n"
+    "示例：carnet receivable unfreeze RCV-01 --evidence SHA256",
 )
 PAY_HELP = t(
     "Let the platform pay the lockbox of a receivable, in test money.\n\n"
     "The same reference is never paid twice.\n\nExample: carnet receivable pay RCV-01",
-    "由平台以测试币向应收账款的专用收款账户付款。\n\n"
+    "由平台以测试币向应收账款的专用收款地址付款。\n\n"
     "同一付款参考号不会重复支付。\n\n示例：carnet receivable pay RCV-01",
 )
 SWEEP_HELP = t(
     "Apply what is in the lockbox of a receivable; anyone may, and the keeper does.\n\n"
     "Example: carnet receivable sweep RCV-01",
-    "将专用收款账户中的款项按顺序分配；任何人均可发起，执行器会自动执行。\n\n"
+    "将专用收款地址中的款项按清偿顺序分配；任何人均可发起，自动执行器也会执行。\n\n"
     "示例：carnet receivable sweep RCV-01",
 )
 WATERFALL_HELP = t(
     "Show how each payment was split, read from the chain.\n\n"
     "Example: carnet receivable waterfall RCV-01",
-    "显示每笔还款的分配情况，数据取自链上。\n\n示例：carnet receivable waterfall RCV-01",
+    "显示每笔还款按清偿顺序的分配，数据取自链上。\n\n示例：carnet receivable waterfall RCV-01",
 )
 
 IdArgument = Annotated[
@@ -99,7 +100,7 @@ def _bps(name: str, en: str, zh: str) -> Any:
 def confirm(
     receivable: IdArgument,
     *,
-    advance: Annotated[int, _bps("--advance-bps", "Share advanced.", "放款比例。")] = 8_000,
+    advance: Annotated[int, _bps("--advance-bps", "Share advanced.", "预付比例。")] = 8_000,
     rate: Annotated[int, _bps("--rate-bps", "Yearly interest.", "年利率。")] = 900,
     late_rate: Annotated[int, _bps("--late-rate-bps", "Added when late.", "逾期加收。")] = 300,
     fee: Annotated[int, _bps("--fee-bps", "Servicing fee.", "服务费率。")] = 50,
@@ -180,7 +181,9 @@ def freeze(
     *,
     code: Annotated[
         int,
-        typer.Option("--code", min=1, max=65_535, help=t("Why, 1 to 65535.", "判定代码。")),
+        typer.Option(
+            "--code", min=1, max=65_535, help=t("Why, 1 to 65535.", "发现项代码，1 至 65535。")
+        ),
     ],
     evidence: EvidenceOption,
     workspace: WorkspaceOption = None,

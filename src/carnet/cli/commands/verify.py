@@ -23,7 +23,7 @@ HELP = t(
     "your choice. Exit code: 0 valid, 1 not valid, 2 unusable input, 3 a required step was not "
     "checked.\n\n"
     "Example: carnet verify bundle.json --policy policy.toml --rpc http://127.0.0.1:8545",
-    "逐步验证验证包，仅信任您自己的策略文件。\n\n"
+    "逐步核验验证包，仅信任您自己的策略文件。\n\n"
     "无需工作区和账户：只需验证包、策略文件，以及用于读取锚定的任一节点。"
     "退出码：0 有效；1 无效；2 输入无法使用；3 必需的步骤未核验。\n\n"
     "示例：carnet verify bundle.json --policy policy.toml --rpc http://127.0.0.1:8545",

@@ -108,7 +108,7 @@ class Listing(FactModel):
     """A product offered in one market through one channel."""
 
     TYPE = "listing"
-    TITLE = Text("Listing", "商品上架")
+    TITLE = Text("Listing", "上架商品")
 
     product_id: ProductRef
     market: Market

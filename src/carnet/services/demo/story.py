@@ -270,7 +270,7 @@ class _Story:
                     f"{FINDING_ON}: a new fact arrives, {listing} is decided again, and the "
                     f"finding that compliance signs freezes {frozen} alone.",
                     f"{FINDING_ON}：收到新事实，重新判定 {listing}；"
-                    f"合规专员签署的发现项只冻结 {frozen}。",
+                    f"合规方签署的发现项只冻结 {frozen}。",
                 )
             ),
             *pages.findings(decisions, self._citations),
