@@ -25,10 +25,11 @@ from carnet.ledger.record import (
     urn_of_digest,
 )
 from carnet.services.anchoring import push
+from carnet.services.appending import append_records
 from carnet.services.chaining import ChainSession, open_chain
 from carnet.services.deploying import deploy
 from carnet.services.importing import import_files
-from carnet.services.recording import append_records, ensure_key
+from carnet.services.keys import ensure_key
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock

@@ -23,6 +23,7 @@ from carnet.ledger.entry import entry_from_json
 from carnet.ledger.reader import LogReader
 from carnet.services import financing, gating
 from carnet.services.anchoring import push
+from carnet.services.appending import append_records
 from carnet.services.chaining import ChainSession
 from carnet.services.receivables import (
     happenings,
@@ -32,7 +33,6 @@ from carnet.services.receivables import (
     token_units,
     waterfalls,
 )
-from carnet.services.recording import append_records
 from carnet.services.upkeep import UpkeepReport, find_due, keep_up
 from tests.fixtures_chain import CHAIN_START, CLOCK, FACES_MINOR, LENDER, SELLER, attest
 

@@ -12,8 +12,11 @@ import pytest
 
 from carnet.core.canonical import canonical
 from carnet.ledger.checkpoint import origin_hash
+from carnet.services.appending import append_records
+from carnet.services.bundling import export_bundle
 from carnet.services.chaining import ChainSession
-from carnet.services.recording import append_records, ensure_key, export_bundle, write_policy
+from carnet.services.keys import ensure_key
+from carnet.services.policies import write_policy
 from carnet.store.engine import reading
 from carnet.store.tables import RECORD
 from tests.fixtures_chain import CHAIN_START, CLOCK, LISTINGS, attest

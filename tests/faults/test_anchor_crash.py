@@ -17,9 +17,10 @@ from carnet.core.crash import CRASH_VARIABLE
 from carnet.core.digests import RootHash
 from carnet.core.errors import ChainError, ChainUnavailableError, ConflictError, NotFoundError
 from carnet.services.anchoring import AnchorState, push, status
+from carnet.services.appending import append_records
 from carnet.services.chaining import ChainSession, open_chain
 from carnet.services.deploying import deploy
-from carnet.services.recording import append_records, ensure_key
+from carnet.services.keys import ensure_key
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading
 from carnet.store.tables import OUTBOX

@@ -19,16 +19,12 @@ from carnet.ledger.policy import parse_policy
 from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record, verify_record
 from carnet.ledger.verify import verify_bundle
+from carnet.services.appending import append_records, open_log
+from carnet.services.attesting import issue_attestations
+from carnet.services.bundling import export_bundle
 from carnet.services.importing import import_files
-from carnet.services.recording import (
-    append_records,
-    ensure_key,
-    export_bundle,
-    issue_attestations,
-    make_policy,
-    open_log,
-    write_policy,
-)
+from carnet.services.keys import ensure_key
+from carnet.services.policies import make_policy, write_policy
 from carnet.services.workspace import Workspace
 from carnet.store.engine import writing
 from carnet.store.tables import DECISION
@@ -161,7 +157,7 @@ def test_keys__a_file_left_by_a_crash_is_adopted(
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("carnet.services.recording.crash_point", die)
+        patch.setattr("carnet.services.keys.crash_point", die)
         with pytest.raises(Killed):
             ensure_key(seller, "issuer", clock)
     (left,) = seller.keys_path.glob("issuer-*.key")

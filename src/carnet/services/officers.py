@@ -10,7 +10,7 @@ from carnet.core.ids import is_fact_id
 from carnet.core.text import Text
 from carnet.ledger.keys import Key, add_key, adopt_or_generate, open_key
 from carnet.ledger.record import parse_record
-from carnet.services.recording import ensure_key
+from carnet.services.keys import ensure_key
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock

@@ -123,7 +123,7 @@ def deploy(
     """Deploy the contracts."""
     from carnet.core.clock import SystemClock
     from carnet.services import deploying
-    from carnet.services.recording import ensure_key
+    from carnet.services.keys import ensure_key
 
     with open_session(workspace) as session:
         issuer = ensure_key(session.workspace, "issuer", SystemClock()).did

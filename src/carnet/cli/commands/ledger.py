@@ -148,7 +148,7 @@ def record_issue(
     """Sign attestations."""
     from carnet.cli.days import parse_as_of
     from carnet.core.clock import SystemClock
-    from carnet.services.recording import issue_attestations
+    from carnet.services.attesting import issue_attestations
     from carnet.services.reviewing import find_decisions
 
     day = parse_as_of(as_of)
@@ -229,7 +229,7 @@ def log_append(
 ) -> None:
     """Append every record that waits."""
     from carnet.core.clock import SystemClock
-    from carnet.services.recording import open_log
+    from carnet.services.appending import open_log
 
     with open_workspace(workspace) as opened:
         log = open_log(opened, SystemClock())
@@ -294,7 +294,7 @@ def log_policy(
     _lang: LanguageOption = None,
 ) -> None:
     """Write the policy that trusts this workspace."""
-    from carnet.services.recording import make_policy
+    from carnet.services.policies import make_policy
 
     with open_workspace(workspace) as opened:
         text = make_policy(opened).to_toml()
@@ -309,7 +309,7 @@ def bundle(
     _lang: LanguageOption = None,
 ) -> None:
     """Write the bundle of a record."""
-    from carnet.services.recording import export_bundle
+    from carnet.services.bundling import export_bundle
 
     with open_workspace(workspace) as opened:
         data = export_bundle(opened, record_id).to_bytes()

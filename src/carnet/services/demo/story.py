@@ -14,24 +14,22 @@ from carnet.core.clock import FixedClock
 from carnet.core.text import Text
 from carnet.ledger.reader import LogReader
 from carnet.services import anchoring, financing, receivables
+from carnet.services.appending import append_records
 from carnet.services.approvals import (
     confirmations_of,
     read_confirmations,
     sign_confirmations,
 )
+from carnet.services.attesting import issue_attestations
+from carnet.services.bundling import export_bundle
 from carnet.services.chaining import ChainSession, open_chain
 from carnet.services.demo import pages
 from carnet.services.demo.blocks import Block, Paragraph, Step, Table, plain
 from carnet.services.demo.sample import make_workspace, sample_folder
 from carnet.services.deploying import deploy
 from carnet.services.importing import import_files
-from carnet.services.recording import (
-    append_records,
-    ensure_key,
-    export_bundle,
-    issue_attestations,
-    write_policy,
-)
+from carnet.services.keys import ensure_key
+from carnet.services.policies import write_policy
 from carnet.services.reviewing import Review, newest_packs, review, stored_decisions
 from carnet.services.status import workspace_status
 from carnet.services.upkeep import keep_up

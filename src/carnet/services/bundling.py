@@ -1,0 +1,104 @@
+"""Bundling: all that a lender needs to verify one record alone."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from carnet.chain.deployment import REGISTRY, find_deployments
+from carnet.core.errors import NotFoundError
+from carnet.core.text import Text
+from carnet.ledger.bundle import AnchorCoordinates, Bundle, Consistency, LoggedRecord
+from carnet.ledger.checkpoint import SignedCheckpoint, origin_hash
+from carnet.ledger.reader import LogReader
+from carnet.ledger.record import Record, signing_key
+from carnet.services.keys import key_events, witness_keys
+from carnet.services.workspace import Workspace
+from carnet.store import outbox
+from carnet.store.engine import reading
+from carnet.store.tables import OutboxState
+
+_ANCHORS_MAX: Final = 100_000
+
+
+def export_bundle(workspace: Workspace, record_id: str) -> Bundle:
+    """Return the bundle of a record: under the newest anchor that covers it, else the newest tree.
+
+    Args:
+        workspace: The workspace.
+        record_id: The record's identifier, or its hash in hex.
+
+    Raises:
+        NotFoundError: There is no such record, or it is not in the log.
+    """
+    reader = LogReader(workspace.engine)
+    record = reader.record(record_id)
+    head = reader.checkpoint()
+    anchor = _anchored(workspace)
+    index = _logged(reader, record, 0).index
+    if anchor is not None and not index < anchor.size <= head.checkpoint.size:
+        anchor = None
+    tree = reader.checkpoint(anchor.size) if anchor else head
+    size = tree.checkpoint.size
+    is_newer = head.checkpoint.size > size
+    proof = reader.consistency_proof(size, head.checkpoint.size)
+    with reading(workspace.engine) as connection:
+        events = key_events(connection, "issuer", signing_key(record))
+    return Bundle(
+        logged=_logged(reader, record, size),
+        checkpoint=tree.text,
+        cosigners=_cosigners(workspace, [tree, head]),
+        key_events=tuple(_logged(reader, event, size) for event in events if event != record),
+        consistency=Consistency(head.text, tuple(proof)) if is_newer else None,
+        anchor=anchor,
+    )
+
+
+def _logged(reader: LogReader, record: Record, size: int) -> LoggedRecord:
+    index = reader.index_of(record.digest)
+    if index is None:
+        raise NotFoundError(
+            "CRN-L-012",
+            Text(
+                f"The record {record.record_id} is not in the log yet.",
+                f"记录 {record.record_id} 尚未进入日志。",
+            ),
+            Text("Run `carnet log append`.", "请运行 `carnet log append`。"),
+        )
+    proof = reader.inclusion_proof(index, size) if index < size else []
+    return LoggedRecord(record, record.entry, index, tuple(proof))
+
+
+def _cosigners(workspace: Workspace, notes: Sequence[SignedCheckpoint]) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            key.to_text()
+            for key in witness_keys(workspace)
+            if any(signed.note.signatures_of(key) for signed in notes)
+        )
+    )
+
+
+def _anchored(workspace: Workspace) -> AnchorCoordinates | None:
+    """Return where the newest confirmed anchor of the log stands, None where there is none."""
+    settings = workspace.settings
+    with reading(workspace.engine) as connection:
+        registry = find_deployments(connection, settings.chain_id).get(REGISTRY)
+        actions = outbox.pending(
+            connection,
+            kinds=("anchor",),
+            states=(OutboxState.CONFIRMED, OutboxState.FINALISED),
+            limit=_ANCHORS_MAX,
+        )
+    sizes = [
+        int(action.payload["size"])
+        for action in actions
+        if action.payload["origin"] == settings.log_origin
+        and f":{settings.chain_id}:" in action.idempotency_key
+    ]
+    if registry is None or not sizes:
+        return None
+    return AnchorCoordinates(
+        chain_id=settings.chain_id,
+        contract=registry.address.lower(),
+        origin_hash=origin_hash(settings.log_origin),
+        size=max(sizes),
+    )

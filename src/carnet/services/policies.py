@@ -1,0 +1,74 @@
+"""The policy that a lender pins to trust one workspace."""
+
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from carnet.chain.deployment import REGISTRY, find_deployments
+from carnet.core.errors import NotFoundError
+from carnet.core.files import write_atomic
+from carnet.core.text import Text
+from carnet.ledger.did import did_of_key
+from carnet.ledger.entry import KEY_EVENT, KINDS
+from carnet.ledger.keys import KeyRole, current_public_key
+from carnet.ledger.note import ED25519, VerifierKey
+from carnet.ledger.policy import STEPS_ALWAYS, Policy, TrustedAnchor, TrustedIssuer
+from carnet.services.keys import witness_keys
+from carnet.services.workspace import Workspace
+from carnet.store.engine import reading
+
+
+def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
+    """Return the policy that trusts this workspace: its issuer, its log, its registry.
+
+    A lender takes it over after comparing the keys by another way than the one the file came by.
+
+    Args:
+        workspace: The workspace.
+        as_of: The day at which validity is to be judged; the day of verification where None.
+    """
+    settings = workspace.settings
+    with reading(workspace.engine) as connection:
+        issuer = did_of_key(_public_key(connection, "issuer"))
+        log = VerifierKey(settings.log_origin, ED25519, _public_key(connection, "log"))
+        registry = find_deployments(connection, settings.chain_id).get(REGISTRY)
+    witnesses = tuple(witness_keys(workspace))
+    required = {*STEPS_ALWAYS, "validity"}
+    anchors: tuple[TrustedAnchor, ...] = ()
+    if witnesses:
+        required.add("witnesses")
+    if registry is not None:
+        required.add("anchor")
+        anchors = (TrustedAnchor(settings.chain_id, registry.address.lower()),)
+    return Policy(
+        required=frozenset(required),
+        issuers=(TrustedIssuer(issuer, frozenset(KINDS) - {KEY_EVENT}),),
+        logs=(log,),
+        anchors=anchors,
+        witnesses=witnesses,
+        quorum=len(witnesses),
+        as_of=as_of,
+    )
+
+
+def write_policy(workspace: Workspace, path: Path, *, as_of: date | None = None) -> Policy:
+    """Write the policy that trusts this workspace to a file, and return it."""
+    policy = make_policy(workspace, as_of=as_of)
+    write_atomic(path, policy.to_toml().encode())
+    return policy
+
+
+def _public_key(connection: Connection, role: KeyRole) -> bytes:
+    found = current_public_key(connection, role)
+    if found is None:
+        raise NotFoundError(
+            "CRN-L-013",
+            Text(
+                f"The workspace has no key of the role {role}.", f"工作区没有角色为 {role} 的密钥。"
+            ),
+            Text(
+                "Run `carnet log append`, which makes it.", "请运行 `carnet log append` 生成密钥。"
+            ),
+        )
+    return found
