@@ -20,10 +20,6 @@ EXIT_CONFORMING, EXIT_NONCONFORMING, EXIT_UNDETERMINED = 0, 1, 3
 _DECISIVE: frozenset[Severity] = frozenset({"blocking", "major"})
 
 
-def _text(text: Text) -> dict[str, str]:
-    return {"en": text.en, "zh": text.zh}
-
-
 def _fact(key: FactKey) -> dict[str, str]:
     return {"type": key[0], "id": key[1]}
 
@@ -46,8 +42,8 @@ class Finding:
             "rule": self.rule,
             "severity": self.severity,
             "facts": [_fact(key) for key in self.facts],
-            "message": _text(self.message),
-            "remedy": _text(self.remedy),
+            "message": self.message.to_json(),
+            "remedy": self.remedy.to_json(),
             "citation": list(self.citation),
             "values": self.values,
         }
@@ -99,9 +95,9 @@ class Decision:
             "outputs": self.outputs,
             "findings": [finding.to_json() for finding in self.findings],
             "not_applicable": [
-                {"rule": one.rule, "reason": _text(one.reason)} for one in self.not_applicable
+                {"rule": one.rule, "reason": one.reason.to_json()} for one in self.not_applicable
             ],
-            "errors": [{"rule": one.rule, "cause": _text(one.cause)} for one in self.errors],
+            "errors": [{"rule": one.rule, "cause": one.cause.to_json()} for one in self.errors],
         }
 
 

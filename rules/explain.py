@@ -37,9 +37,7 @@ def _line(line: Line, bindings: Bindings, case: Case) -> dict[str, Any]:
         "verdict": _verdict_name(verdict),
         "values": evidence(read, bindings, case),
         "decides": False,
-        "cause": {"en": verdict.cause.en, "zh": verdict.cause.zh}
-        if isinstance(verdict, Unknown)
-        else None,
+        "cause": verdict.cause.to_json() if isinstance(verdict, Unknown) else None,
     }
 
 

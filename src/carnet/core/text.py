@@ -18,5 +18,9 @@ class Text:
         """Return the message in one language."""
         return self.zh if language == "zh" else self.en
 
+    def to_json(self) -> dict[str, str]:
+        """Return the message in both languages, as JSON output carries it."""
+        return {"en": self.en, "zh": self.zh}
+
     def __str__(self) -> str:
         return self.en

@@ -98,8 +98,8 @@ class Issue:
             "row": self.row,
             "column": self.column,
             "found": self.found,
-            "expected": {"en": self.expected.en, "zh": self.expected.zh},
-            "remedy": {"en": self.remedy.en, "zh": self.remedy.zh},
+            "expected": self.expected.to_json(),
+            "remedy": self.remedy.to_json(),
         }
 
 

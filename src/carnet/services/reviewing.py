@@ -93,7 +93,7 @@ class Review:
             "not_reviewed": [
                 {
                     "listing": each.listing_id,
-                    "reason": {"en": each.reason.en, "zh": each.reason.zh},
+                    "reason": each.reason.to_json(),
                 }
                 for each in self.not_reviewed
             ],

@@ -13,6 +13,7 @@ from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
     from carnet.core.errors import RulePackError
+    from carnet.rules.ast import Pack
     from carnet.rules.testing import TestResult
 
 app = typer.Typer(
@@ -42,22 +43,7 @@ def list_packs(output_format: FormatOption = "table", _lang: LanguageOption = No
 
     packs = [load_pack(found.folder) for found in shelved_packs()]
     if output_format == "json":
-        print_json(
-            {
-                "packs": [
-                    {
-                        "id": pack.id,
-                        "version": pack.version,
-                        "status": pack.status,
-                        "title": {"en": pack.title.en, "zh": pack.title.zh},
-                        "jurisdiction": pack.jurisdiction,
-                        "rules": len(pack.rules),
-                        "digest": pack.digest.hex(),
-                    }
-                    for pack in packs
-                ]
-            }
-        )
+        print_json({"packs": [_pack_json(pack) for pack in packs]})
         return
     for pack in packs:
         typer.echo(
@@ -67,13 +53,25 @@ def list_packs(output_format: FormatOption = "table", _lang: LanguageOption = No
         )
 
 
+def _pack_json(pack: "Pack") -> dict[str, Any]:
+    return {
+        "id": pack.id,
+        "version": pack.version,
+        "status": pack.status,
+        "title": pack.title.to_json(),
+        "jurisdiction": pack.jurisdiction,
+        "rules": len(pack.rules),
+        "digest": pack.digest.hex(),
+    }
+
+
 def _defect_json(error: "RulePackError") -> dict[str, Any]:
     return {
         "code": error.code,
         "file": error.path,
         "line": error.line,
-        "message": {"en": error.message.en, "zh": error.message.zh},
-        "hint": {"en": error.hint.en, "zh": error.hint.zh},
+        "message": error.message.to_json(),
+        "hint": error.hint.to_json(),
     }
 
 
@@ -112,7 +110,7 @@ def _test_json(result: "TestResult") -> dict[str, Any]:
         "file": result.file,
         "line": result.line,
         "is_passed": result.is_passed,
-        "error": {"en": result.error.en, "zh": result.error.zh} if result.error else None,
+        "error": result.error.to_json() if result.error else None,
         "differences": [
             {"case": one.case, "what": one.what, "expected": one.expected, "actual": one.actual}
             for one in result.differences
