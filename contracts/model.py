@@ -52,7 +52,11 @@ class RefusedError(Exception):
 
 
 def require(*, condition: bool, reason: str) -> None:
-    """Refuse for a reason unless a condition holds."""
+    """Refuse for a reason unless a condition holds.
+
+    Raises:
+        RefusedError: It does not hold.
+    """
     if not condition:
         raise RefusedError(reason)
 

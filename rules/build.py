@@ -94,7 +94,11 @@ def check_alias(alias: str, section: Section, line: int, taken: Mapping[str, str
 
 
 def read_lines(section: Section, key: str, names: Names, defects: Defects) -> Lines:
-    """Return the typed lines of a list, noting those that cannot be used."""
+    """Return the typed lines of a list, noting those that cannot be used.
+
+    Raises:
+        RulePackError: What stands there is no list, or an element of it is not text.
+    """
     result: list[Line] = []
     for raw, number in section.items(key, LINES_MAX):
         # A bare boolean would be a line that is always true or never: both are mistakes.
@@ -200,7 +204,11 @@ def _check_values(section: Section, parameter: Parameter) -> None:
 
 
 def read_parameters(root: Section, defects: Defects) -> dict[str, Parameter]:
-    """Return the parameters of `parameters.yaml`."""
+    """Return the parameters of `parameters.yaml`.
+
+    Raises:
+        RulePackError: What stands there is no list of parameters; single defects are collected.
+    """
     result: dict[str, Parameter] = {}
     for raw, line in root.items("parameters", PARAMETERS_MAX):
         with defects.collect():
@@ -324,7 +332,11 @@ def order_of_paths(case_type: str, paths: list[Path]) -> list[Path]:
 
 
 def read_paths(section: Section, case_type: str, defects: Defects) -> tuple[Path, ...]:
-    """Return the paths of a pack in an order in which they can be followed."""
+    """Return the paths of a pack in an order in which they can be followed.
+
+    Raises:
+        RulePackError: There are more than PATHS_MAX; defects of single paths are collected.
+    """
     paths: list[Path] = []
     if len(section.data) > PATHS_MAX:
         raise section.fault(Text(f"More than {PATHS_MAX} paths.", f"路径超过 {PATHS_MAX} 条。"))

@@ -63,7 +63,11 @@ class RawRules:
 
 
 def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
-    """Return the elements of all rule files in order."""
+    """Return the elements of all rule files in order.
+
+    Raises:
+        RulePackError: The pack has more than RULES_MAX rules.
+    """
     result = RawRules([], [], [])
     for root in roots:
         for key, target, most in (

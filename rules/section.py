@@ -35,7 +35,10 @@ def defect(
 
 
 class Section:
-    """One mapping of a pack; `close` refuses keys that nobody read."""
+    """One mapping of a pack; `close` refuses keys that nobody read.
+
+    Every reader raises RulePackError, at its line, for what is missing or not of the kind asked.
+    """
 
     def __init__(self, value: Any, file: str, line: int, what: str) -> None:
         self.file = file
@@ -212,7 +215,11 @@ class Section:
 
 
 def read_text(section: Section) -> Text:
-    """Return the text of an ``{en, zh}`` mapping."""
+    """Return the text of an ``{en, zh}`` mapping.
+
+    Raises:
+        RulePackError: A language is missing or empty, or there is another key.
+    """
     result = Text(section.string("en"), section.string("zh"))
     if not result.en.strip() or not result.zh.strip():
         raise section.fault(Text("A text is empty in one language.", "某一语言的文本为空。"))

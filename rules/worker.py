@@ -29,7 +29,11 @@ class EngineFaultError(Exception):
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
-    """Return the next frame, None at the end of the stream."""
+    """Return the next frame, None at the end of the stream.
+
+    Raises:
+        EngineFaultError: The frame is larger than FRAME_SIZE_MAX bytes.
+    """
     head = stream.read(4)
     if len(head) < 4:  # noqa: PLR2004  # the length of a frame's head
         return None
@@ -54,7 +58,16 @@ def _row(message: str) -> list[Any]:
 
 
 def run_case(handle: Any, facts: str, fuel: int) -> list[list[Any]]:
-    """Return every match of one case, leaving no state behind."""
+    """Return every match of one case, leaving no state behind.
+
+    Args:
+        handle: The ruleset in the engine.
+        facts: The facts of the case as the engine's JSON.
+        fuel: How many matches are allowed.
+
+    Raises:
+        EngineFaultError: The engine refused the facts, lost a message, or found too much.
+    """
     rows: list[list[Any]] = []
     code, offset = engine.assert_facts(handle, facts)
     # 1: a fact that no rule knows; 2: a fact taken for one already seen. The first loses the

@@ -52,7 +52,9 @@ def _read_root(rpc: RpcClient, found: AnchorCoordinates) -> bytes | None:
 
 
 def anchor_reader(url: str, *, timeout_s: float = TIMEOUT_S) -> AnchorReader:
-    """Return a function that reads an anchored root from a node.
+    """Return a function that reads an anchored root from a node, None where none is anchored.
+
+    That function raises ChainUnavailableError where the node does not tell.
 
     Args:
         url: The node's RPC address.
