@@ -167,6 +167,11 @@ def _document(confirmation: Confirmation, parameter: Parameter, officer: str) ->
     }
 
 
+def _confirmed_value(document: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return which value a document confirms: of what pack and parameter, by its digest."""
+    return document["pack"], document["parameter"], document["parameterDigest"]
+
+
 def sign_confirmations(
     workspace: Workspace,
     confirmations: Sequence[Confirmation],
@@ -200,15 +205,9 @@ def sign_confirmations(
     key = officer_key(workspace, officer, clock)
     with writing(workspace.engine, Lock.IMPORT) as connection:
         known = {
-            (each["pack"], each["parameter"], each["parameterDigest"])
-            for each in _documents(connection)
-            if each["officer"] == officer
+            _confirmed_value(each) for each in _documents(connection) if each["officer"] == officer
         }
-        fresh = [
-            each
-            for each in documents
-            if (each["pack"], each["parameter"], each["parameterDigest"]) not in known
-        ]
+        fresh = [each for each in documents if _confirmed_value(each) not in known]
         if fresh:
             rows = [_row(_signed(each, key, clock), clock) for each in fresh]
             connection.execute(insert(APPROVAL), rows)

@@ -242,17 +242,7 @@ class _Story:
         funded = pages.receivable_table(receivables.show(chain, name) for name in RECEIVABLES)
         self._move_to(FINDING_ON)
         frozen = RECEIVABLES[0]
-        listing = receivables.find_receivable(self._workspace, frozen).listing_id
-        assert listing is not None, "the sample receivable names its listing"
-        later = sorted((self._sample / "seller-later").glob("*.csv"))
-        import_files(self._workspace, later, self._clock, is_replacing=True)
-        found = self._decide(FINDING_ON, listing)
-        (record,) = issue_attestations(
-            self._workspace, [each.digest for each in found.reviewed], self._clock
-        )
-        append_records(self._workspace, self._clock)
-        anchoring.push(chain)
-        financing.freeze(chain, frozen, code=FREEZE_CODE, evidence=record.digest)
+        listing = self._freeze_by_new_facts(frozen)
         decisions = stored_decisions(self._workspace, FINDING_ON)
         return (
             Paragraph(
@@ -274,6 +264,21 @@ class _Story:
             *pages.findings(decisions, self._citations),
             pages.receivable_table(receivables.show(chain, name) for name in RECEIVABLES),
         )
+
+    def _freeze_by_new_facts(self, receivable_id: str) -> str:
+        """Decide the listing of a receivable by facts that came later, and freeze it by that."""
+        listing = receivables.find_receivable(self._workspace, receivable_id).listing_id
+        assert listing is not None, "the sample receivable names its listing"
+        later = sorted((self._sample / "seller-later").glob("*.csv"))
+        import_files(self._workspace, later, self._clock, is_replacing=True)
+        found = self._decide(FINDING_ON, listing)
+        (record,) = issue_attestations(
+            self._workspace, [each.digest for each in found.reviewed], self._clock
+        )
+        append_records(self._workspace, self._clock)
+        anchoring.push(self._chain)
+        financing.freeze(self._chain, receivable_id, code=FREEZE_CODE, evidence=record.digest)
+        return listing
 
     def _repay(self) -> tuple[Block, ...]:
         chain = self._chain
