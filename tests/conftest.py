@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.fixtures_chain",
     "tests.fixtures_ledger",
     "tests.fixtures_contracts",
+    "tests.fixtures_decisions",
     "tests.fixtures_store",
     "tests.fixtures_story",
 ]
