@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from carnet.chain.bound import BoundContract
+from carnet.chain.signing import Finding
 from carnet.core.digests import DIGEST_SIZE
 
 
@@ -78,3 +79,8 @@ class ComplianceGate:
         """Return the call data that proves an attestation under an anchored root."""
         arguments = (origin_hash, size, attestation.members(), index, list(proof))
         return self.contract.abi.encode_call("prove", *arguments)
+
+    def revoke_call(self, finding: Finding, signature: bytes) -> bytes:
+        """Return the call data that voids what was proved of a listing up to today."""
+        subject = finding.subject
+        return self.contract.abi.encode_call("revoke", subject, finding.members(), signature)

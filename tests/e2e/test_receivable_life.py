@@ -11,7 +11,9 @@ from carnet.chain.receivable import ReceivableState
 from carnet.chain.rpc import DEV_CHAIN_ID
 from carnet.core.digests import sha256
 from carnet.core.errors import (
+    ChainError,
     ChainUnavailableError,
+    InputError,
     NotFoundError,
     TransactionRevertedError,
 )
@@ -200,9 +202,46 @@ def test_gate__a_later_nonconforming_attestation_proves_nothing(session: ChainSe
     assert (found.is_eligible, found.record_hash) == (False, None)
     financing.confirm(session, "RCV-2")
     _day(session, 1)
-    with pytest.raises(TransactionRevertedError, match="NotEligible"):
+    with pytest.raises(ChainError, match=r"CRN-H-042.*nonconforming"):
         financing.fund(session, "RCV-2")
     assert gating.prove(session, "LST-1", SELLER).is_eligible
+
+
+def test_fund__an_older_proof_at_the_gate_does_not_outlive_a_nonconforming_attestation(
+    session: ChainSession,
+) -> None:
+    financing.confirm(session, "RCV-1")
+    _day(session, 1)
+    assert gating.prove(session, "LST-1", SELLER).is_eligible
+    attest(session.workspace, "LST-1", "nonconforming", CONFIRMED_ON + timedelta(days=1))
+    append_records(session.workspace, CLOCK)
+    push(session)
+    assert gating.is_eligible(session, "LST-1", SELLER)
+    with pytest.raises(ChainError, match=r"CRN-H-042.*nonconforming"):
+        financing.fund(session, "RCV-1")
+    assert show(session, "RCV-1").state is ReceivableState.CONFIRMED
+    assert open_book(session).token.read("totalSupply") == 0
+
+
+def test_revoke__once_and_until_an_attestation_of_a_later_day(session: ChainSession) -> None:
+    financing.confirm(session, "RCV-1")
+    _day(session, 1)
+    assert gating.prove(session, "LST-1", SELLER).is_eligible
+    for _ in range(2):
+        financing.revoke_listing(session, "RCV-1", code=7, evidence=EVIDENCE)
+    assert len(session.contract(GATE).events("Revoked")) == 1
+    assert not gating.is_eligible(session, "LST-1", SELLER)
+    with pytest.raises(ChainError, match=r"CRN-H-042.*revoked"):
+        financing.fund(session, "RCV-1")
+    _day(session, 2)
+    attest(session.workspace, "LST-1", "conforming", CONFIRMED_ON + timedelta(days=2))
+    append_records(session.workspace, CLOCK)
+    push(session)
+    assert financing.fund(session, "RCV-1").state is ReceivableState.FUNDED
+    financing.revoke_listing(session, "RCV-1", code=7, evidence=EVIDENCE)
+    assert not gating.is_eligible(session, "LST-1", SELLER)
+    with pytest.raises(InputError, match="CRN-H-035"):
+        financing.revoke_listing(session, "RCV-1", code=0, evidence=EVIDENCE)
 
 
 def test_gate__the_contract_rebuilds_the_very_entry_of_the_log(session: ChainSession) -> None:

@@ -17,7 +17,7 @@ from carnet.core.text import Text
 from carnet.services.chaining import ChainSession
 from carnet.services.deploying import LENDER_ROLE, NO_ADDRESS, grant_role
 from carnet.services.dispatching import Call, Intent
-from carnet.services.gating import prove
+from carnet.services.gating import require_code, require_eligible, revoke
 from carnet.services.receivables import (
     ReceivableFact,
     ReceivableView,
@@ -86,14 +86,16 @@ def fund(session: ChainSession, receivable_id: str, *, lender_id: str = "") -> R
     listing's newest attestation is shown to the gate if it was not yet.
 
     Raises:
-        TransactionRevertedError: Too early, frozen, not eligible, or not confirmed.
+        TransactionRevertedError: Too early, frozen, or not confirmed.
+        ChainError: The attestation of the listing that decides is not conforming, or the gate
+            does not accept it.
     """
     deal = _Deal.of(session, receivable_id)
     lender = lender_id or lender_of(session.workspace, deal.fact)
     account = session.keys.address(ChainRole.LENDER, lender)
     if deal.book.state_of(deal.id) is ReceivableState.CONFIRMED:
         if deal.fact.listing_id is not None:
-            prove(session, deal.fact.listing_id, deal.fact.seller_id)
+            require_eligible(session, deal.fact.listing_id, deal.fact.seller_id)
         _prepare_lender(deal, lender, account)
     view = show(session, receivable_id)
     on_chain = view.on_chain
@@ -125,20 +127,35 @@ def freeze(
         InputError: The code is outside its range.
         TransactionRevertedError: The book refuses the finding.
     """
-    if not 1 <= code <= 2**16 - 1:
-        raise InputError(
-            "CRN-H-035",
-            Text(
-                f"The code of a finding is {code}, expected 1 to 65535.",
-                f"发现项代码为 {code}，应为 1 至 65535。",
-            ),
-        )
+    require_code(code)
     return _present_finding(session, receivable_id, code, evidence)
 
 
 def unfreeze(session: ChainSession, receivable_id: str, *, evidence: bytes) -> ReceivableView:
     """Lift a freeze by a finding that compliance signs, and release what is on hold."""
     return _present_finding(session, receivable_id, 0, evidence)
+
+
+def revoke_listing(
+    session: ChainSession, receivable_id: str, *, code: int, evidence: bytes
+) -> ReceivableView:
+    """Let the gate forget what was proved of a receivable's listing; see `gating.revoke`.
+
+    Raises:
+        InputError: The receivable names no listing, or the code is outside its range.
+        TransactionRevertedError: The gate refuses the finding.
+    """
+    fact = find_receivable(session.workspace, receivable_id)
+    if fact.listing_id is None:
+        raise InputError(
+            "CRN-H-043",
+            Text(
+                f"The receivable {fact.id} names no listing.",
+                f"应收账款 {fact.id} 未指明上架商品。",
+            ),
+        )
+    revoke(session, fact.listing_id, fact.seller_id, code=code, evidence=evidence)
+    return show(session, receivable_id)
 
 
 def pay(

@@ -6,10 +6,13 @@ from sqlalchemy import select
 
 from carnet.chain.anchor import AnchorRegistry
 from carnet.chain.deployment import GATE, REGISTRY
+from carnet.chain.devtime import chain_now
 from carnet.chain.gate import Attestation, ComplianceGate
 from carnet.chain.keys import ChainRole
+from carnet.chain.signing import Finding, SigningDomain, nonce_of, sign_statement
+from carnet.contracts.typed_data import GATE_DOMAIN_NAME
 from carnet.core.canonical import parse_canonical
-from carnet.core.errors import ConflictError, NotFoundError
+from carnet.core.errors import ChainError, ConflictError, InputError, NotFoundError
 from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
 from carnet.ledger.entry import ATTESTATION_PREFIX, LogEntry, entry_from_json
@@ -21,6 +24,7 @@ from carnet.store.engine import reading
 from carnet.store.tables import LOG_ENTRY, RECORD
 
 CONFORMING = f"{ATTESTATION_PREFIX}conforming"
+CODE_MAX = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,13 @@ class Eligibility:
         listing_id: The listing.
         is_eligible: The gate's answer.
         record_hash: The attestation that was proved in this call, if one was.
+        conformity: What the attestation that decides says, such as ``conforming``.
     """
 
     listing_id: str
     is_eligible: bool
     record_hash: bytes | None
+    conformity: str
 
 
 def is_eligible(session: ChainSession, listing_id: str, seller_id: str) -> bool:
@@ -58,12 +64,89 @@ def prove(session: ChainSession, listing_id: str, seller_id: str) -> Eligibility
     subject = listing_hash(listing_id, seller_id)
     gate = ComplianceGate(session.contract(GATE))
     index, entry = _standing(session, subject, listing_id)
+    conformity = entry.kind.removeprefix(ATTESTATION_PREFIX)
     if entry.kind != CONFORMING:
-        return Eligibility(listing_id, is_eligible=False, record_hash=None)
+        # The gate may still hold an older proof; what it says is worth nothing now.
+        return Eligibility(listing_id, is_eligible=False, record_hash=None, conformity=conformity)
     was_proved = _is_proved(gate, subject, entry)
     _show(session, gate, subject, index, entry)
     answer = gate.is_eligible(subject, ATTESTATION_AGE_DAYS_MAX)
-    return Eligibility(listing_id, answer, None if was_proved else entry.record_hash)
+    return Eligibility(listing_id, answer, None if was_proved else entry.record_hash, conformity)
+
+
+def require_eligible(session: ChainSession, listing_id: str, seller_id: str) -> None:
+    """Show the gate what it lacks, and check that a receivable of a listing may be funded today.
+
+    Raises:
+        ChainError: The attestation that decides is not conforming, or the gate does not accept it.
+        NotFoundError: The log holds no attestation of the listing.
+    """
+    found = prove(session, listing_id, seller_id)
+    if not found.is_eligible:
+        raise _not_eligible(found)
+
+
+def revoke(
+    session: ChainSession, listing_id: str, seller_id: str, *, code: int, evidence: bytes
+) -> None:
+    """Let the gate forget what was proved of a listing, by a finding that compliance signs.
+
+    Every attestation that is valid from the day of the finding or earlier is void at the gate; one
+    that is valid from a later day can be proved again.
+
+    Args:
+        session: An open chain.
+        listing_id: The listing.
+        seller_id: Its seller.
+        code: Why, 1 to 65535.
+        evidence: SHA-256 of the evidence, such as the hash of a nonconforming attestation.
+
+    Raises:
+        InputError: The code is outside its range.
+        TransactionRevertedError: The gate refuses the finding.
+    """
+    require_code(code)
+    subject = listing_hash(listing_id, seller_id)
+    gate = ComplianceGate(session.contract(GATE))
+    contract = gate.contract
+    # A finding voids what was proved before it, once; a later proof takes a finding of its own.
+    proved_day = gate.standing(subject).valid_from_day
+    nonce = nonce_of("revoke", subject, code, evidence, proved_day)
+    signer = session.keys.address(ChainRole.COMPLIANCE)
+    place = f"{session.chain_id}:{contract.address}:{subject.hex()}"
+
+    def call() -> Call:
+        statement = Finding(subject, code, evidence, int(chain_now(session.rpc).timestamp()), nonce)
+        domain = SigningDomain(GATE_DOMAIN_NAME, session.chain_id, contract.address)
+        signature = sign_statement(session.keys.account(ChainRole.COMPLIANCE), statement, domain)
+        return Call(contract.address, gate.revoke_call(statement, signature))
+
+    session.dispatcher.perform(
+        Intent(
+            kind="gate.revoke",
+            key=f"revoke:{place}:{code}:{evidence.hex()}:{proved_day}",
+            payload={"code": str(code), "evidence": evidence.hex(), "listing": listing_id},
+            sender=session.sender(ChainRole.COMPLIANCE),
+            make_call=call,
+            is_done=lambda _: bool(contract.read("isNonceUsed", signer, nonce)),
+        )
+    )
+
+
+def require_code(code: int) -> None:
+    """Check the code of a finding that holds something back.
+
+    Raises:
+        InputError: It is outside 1 to 65535.
+    """
+    if not 1 <= code <= CODE_MAX:
+        raise InputError(
+            "CRN-H-035",
+            Text(
+                f"The code of a finding is {code}, expected 1 to {CODE_MAX}.",
+                f"发现项代码为 {code}，应为 1 至 {CODE_MAX}。",
+            ),
+        )
 
 
 def _is_proved(gate: ComplianceGate, subject: bytes, entry: LogEntry) -> bool:
@@ -133,6 +216,28 @@ def _standing(session: ChainSession, subject: bytes, listing_id: str) -> tuple[i
             ),
         )
     return next((pair for pair in standing if pair[1].kind != CONFORMING), standing[0])
+
+
+def _not_eligible(found: Eligibility) -> ChainError:
+    if found.conformity != "conforming":
+        cause = Text(f"its attestation is {found.conformity}", f"其证明的结论为 {found.conformity}")
+    else:
+        cause = Text(
+            "its attestation is too old, expired or revoked at the gate",
+            "其证明过旧、已到期，或已在闸门撤销",
+        )
+    return ChainError(
+        "CRN-H-042",
+        Text(
+            f"The listing {found.listing_id} cannot be financed: {cause.en}.",
+            f"上架商品 {found.listing_id} 不能融资：{cause.zh}。",
+        ),
+        Text(
+            "Review the listing anew, append the attestation and anchor it: `carnet log append`, "
+            "`carnet anchor push`.",
+            "请重新审核该上架商品，追加证明并锚定：`carnet log append`、`carnet anchor push`。",
+        ),
+    )
 
 
 def _not_anchored(index: int, size: int) -> ConflictError:

@@ -58,6 +58,14 @@ UNFREEZE_HELP = t(
     "以签名的合规发现项解除冻结并放行暂扣款。\n\n"
     "示例：carnet receivable unfreeze RCV-01 --evidence SHA256",
 )
+REVOKE_HELP = t(
+    "Revoke, by a signed finding, what the gate was shown of a receivable's listing.\n\n"
+    "Nothing of that listing can be funded until an attestation of a later day is proved.\n\n"
+    "Example: carnet receivable revoke RCV-01 --code 7 --evidence SHA256",
+    "以签名的合规发现项，在闸门撤销应收账款所属上架商品的合规证明。\n\n"
+    "在出示日期更晚的证明之前，该上架商品的应收账款均不能放款。\n\n"
+    "示例：carnet receivable revoke RCV-01 --code 7 --evidence SHA256",
+)
 PAY_HELP = t(
     "Let the platform pay the lockbox of a receivable, in test money.\n\n"
     "The same reference is never paid twice.\n\nExample: carnet receivable pay RCV-01",
@@ -85,6 +93,12 @@ EvidenceOption = Annotated[
         "--evidence",
         metavar="SHA256",
         help=t("The hash of the evidence, 64 hex digits.", "证据的哈希，64 位十六进制数字。"),
+    ),
+]
+CodeOption = Annotated[
+    int,
+    typer.Option(
+        "--code", min=1, max=65_535, help=t("Why, 1 to 65535.", "发现项代码，1 至 65535。")
     ),
 ]
 _TERM_MAX = 10_000
@@ -179,12 +193,7 @@ def show(
 def freeze(
     receivable: IdArgument,
     *,
-    code: Annotated[
-        int,
-        typer.Option(
-            "--code", min=1, max=65_535, help=t("Why, 1 to 65535.", "发现项代码，1 至 65535。")
-        ),
-    ],
+    code: CodeOption,
     evidence: EvidenceOption,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
@@ -218,6 +227,27 @@ def unfreeze(
         workspace,
         output_format,
         lambda session: financing.unfreeze(session, receivable, evidence=proof),
+    )
+
+
+@app.command("revoke", help=REVOKE_HELP)
+def revoke(
+    receivable: IdArgument,
+    *,
+    code: CodeOption,
+    evidence: EvidenceOption,
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    _lang: LanguageOption = None,
+) -> None:
+    """Revoke the proof of a receivable's listing."""
+    from carnet.services import financing
+
+    proof = _digest(evidence)
+    _run(
+        workspace,
+        output_format,
+        lambda session: financing.revoke_listing(session, receivable, code=code, evidence=proof),
     )
 
 
