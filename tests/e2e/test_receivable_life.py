@@ -7,12 +7,13 @@ from carnet.chain.deployment import GATE
 from carnet.chain.devtime import advance_to_day
 from carnet.chain.gate import Attestation, ComplianceGate
 from carnet.chain.keys import ChainRole
-from carnet.chain.receivable import ReceivableState
+from carnet.chain.receivable import ReceivableBook, ReceivableState
 from carnet.chain.rpc import DEV_CHAIN_ID
 from carnet.core.digests import sha256
 from carnet.core.errors import (
     ChainError,
     ChainUnavailableError,
+    ConflictError,
     InputError,
     NotFoundError,
     TransactionRevertedError,
@@ -135,9 +136,77 @@ def test_receivable__frozen_holds_its_own_residual_and_nothing_else(session: Cha
     released = show(session, "RCV-2").on_chain
     assert released is not None
     assert (released.held, released.is_frozen) == (0, False)
-    # The finding was used up: presenting it again does not freeze again.
-    financing.freeze(session, "RCV-2", code=7, evidence=EVIDENCE)
-    assert not open_book(session).is_frozen(released.id)
+
+
+def test_finding__the_same_evidence_again_freezes_and_unfreezes_again(
+    session: ChainSession,
+) -> None:
+    financing.confirm(session, "RCV-1")
+    for is_holding in (True, True, False, False, True, False):
+        if is_holding:
+            view = financing.freeze(session, "RCV-1", code=7, evidence=EVIDENCE)
+        else:
+            view = financing.unfreeze(session, "RCV-1", evidence=EVIDENCE)
+        assert view.on_chain is not None
+        assert view.on_chain.is_frozen == is_holding
+    names = [event.name for event in happenings(session, "RCV-1")]
+    assert names == ["Confirmed", "Frozen", "Unfrozen", "Frozen", "Unfrozen"]
+
+
+def test_finding__taken_but_not_in_force_is_an_error(
+    session: ChainSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    financing.confirm(session, "RCV-1")
+    monkeypatch.setattr(ReceivableBook, "is_frozen", lambda *_: False)
+    with pytest.raises(ConflictError, match="CRN-H-044"):
+        financing.freeze(session, "RCV-1", code=7, evidence=EVIDENCE)
+
+
+def test_fund__what_the_book_refuses_makes_no_money_and_bars_no_other_lender(
+    session: ChainSession,
+) -> None:
+    financing.confirm(session, "RCV-1")
+    with pytest.raises(TransactionRevertedError, match=r"T\+1"):
+        financing.fund(session, "RCV-1")
+    financing.freeze(session, "RCV-1", code=7, evidence=EVIDENCE)
+    _day(session, 1)
+    with pytest.raises(TransactionRevertedError, match="ReceivableFrozen"):
+        financing.fund(session, "RCV-1")
+    assert open_book(session).token.read("totalSupply") == 0
+    financing.unfreeze(session, "RCV-1", evidence=EVIDENCE)
+    funded = financing.fund(session, "RCV-1", lender_id="LENDER-2")
+    assert funded.on_chain is not None
+    assert funded.on_chain.lender == session.keys.address(ChainRole.LENDER, "LENDER-2")
+    with pytest.raises(TransactionRevertedError, match="StateUnexpected"):
+        financing.fund(session, "RCV-1")
+    assert open_book(session).token.read("totalSupply") == funded.on_chain.advance
+
+
+def test_fund__a_lender_that_failed_after_its_money_was_made_bars_no_other(
+    session: ChainSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    financing.confirm(session, "RCV-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(financing, "_require_fundable", lambda *_: None)
+        with pytest.raises(TransactionRevertedError):
+            financing.fund(session, "RCV-1")
+    _day(session, 1)
+    funded = financing.fund(session, "RCV-1", lender_id="LENDER-2")
+    assert funded.state is ReceivableState.FUNDED
+
+
+def test_confirm__again_with_other_terms_or_after_a_cancellation_is_refused(
+    session: ChainSession,
+) -> None:
+    financing.confirm(session, "RCV-1")
+    with pytest.raises(ConflictError, match=r"CRN-H-046.*advance 8000, rate 900"):
+        financing.confirm(session, "RCV-1", financing.Terms(advance_bps=9_000))
+    found = show(session, "RCV-1").on_chain
+    assert found is not None
+    seller = session.sender(ChainRole.SELLER, SELLER)
+    open_book(session).contract.send(seller, "cancel", found.id)
+    with pytest.raises(ConflictError, match="CRN-H-045"):
+        financing.confirm(session, "RCV-1")
 
 
 def test_keeper__two_ticks_and_a_dry_run(session: ChainSession) -> None:

@@ -195,6 +195,11 @@ class Dispatcher:
         with reading(self._engine) as connection:
             return outbox.find(connection, key)
 
+    def newest(self, prefix: str) -> Action | None:
+        """Return the action planned last of those whose keys begin alike."""
+        with reading(self._engine) as connection:
+            return outbox.find_newest(connection, prefix)
+
 
 def _point(intent: Intent, step: str) -> str:
     return f"{intent.kind.partition('.')[0]}.{step}"

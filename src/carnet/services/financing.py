@@ -11,7 +11,7 @@ from carnet.chain.receivable import ReceivableBook, ReceivableState
 from carnet.chain.signing import Confirmation, Finding, nonce_of, sign_statement
 from carnet.chain.transactions import expect_event
 from carnet.core.clock import day_number
-from carnet.core.errors import ConflictError, InputError
+from carnet.core.errors import ConflictError, InputError, TransactionRevertedError
 from carnet.core.money import mul_bps_down
 from carnet.core.text import Text
 from carnet.services.chaining import ChainSession
@@ -30,6 +30,7 @@ from carnet.services.receivables import (
 from carnet.store.outbox import Action
 
 CONFIRMATION_VALID_S = 86_400
+_UNPAID = ("ERC20InsufficientAllowance(", "ERC20InsufficientBalance(", "SafeERC20FailedOperation(")
 FULL_PAYMENT = "settlement"
 """The reference of the payment that settles the whole face at once."""
 
@@ -54,6 +55,16 @@ class Terms:
     basis: int = 360
     grace_days: int = 5
 
+    def __str__(self) -> str:
+        return (
+            f"advance {self.advance_bps}, rate {self.rate_bps}, late {self.late_rate_bps}, "
+            f"fee {self.fee_bps} bps, basis {self.basis}, grace {self.grace_days} days"
+        )
+
+
+_TERM_MEMBERS = ("advBps", "bps", "lateBps", "feeBps", "basis", "graceDays")
+"""What the book calls the terms, in their order."""
+
 
 def confirm(
     session: ChainSession, receivable_id: str, terms: Terms | None = None
@@ -63,6 +74,7 @@ def confirm(
     Raises:
         NotFoundError: There is no such receivable.
         TransactionRevertedError: The book refuses it, such as a document registered before.
+        ConflictError: It is registered with other terms, or was cancelled.
     """
     deal = _Deal.of(session, receivable_id)
     chosen = terms or Terms()
@@ -76,6 +88,7 @@ def confirm(
         lambda: Call(deal.address, _signed_confirmation(deal, chosen)),
         is_done=lambda _: deal.book.state_of(deal.id) is not ReceivableState.NONE,
     )
+    _require_as_confirmed(deal, chosen)
     return show(session, receivable_id)
 
 
@@ -97,16 +110,14 @@ def fund(session: ChainSession, receivable_id: str, *, lender_id: str = "") -> R
         if deal.fact.listing_id is not None:
             require_eligible(session, deal.fact.listing_id, deal.fact.seller_id)
         _prepare_lender(deal, lender, account)
-    view = show(session, receivable_id)
-    on_chain = view.on_chain
-    advance = 0 if on_chain is None else on_chain.advance
-    rate_bps = 0 if on_chain is None else on_chain.rate_bps
+    bounds = deal.bounds()
     deal.perform(
         "fund",
-        f"fund:{deal.place}",
+        # Each lender's attempt is an action of its own: one that fails must not bar the others.
+        f"fund:{deal.place}:{account}",
         {"receivable": deal.fact.id, "lender": lender},
         (ChainRole.LENDER, lender),
-        lambda: Call(deal.address, deal.book.fund_call(deal.id, advance, rate_bps)),
+        lambda: Call(deal.address, deal.book.fund_call(deal.id, *bounds)),
         is_done=lambda _: deal.lender() == account,
     )
     return show(session, receivable_id)
@@ -241,11 +252,21 @@ class _Deal:
     def place(self) -> str:
         return f"{self.session.chain_id}:{self.address}:{self.id.hex()}"
 
+    @property
+    def findings(self) -> str:
+        """How the keys of all findings about this receivable begin."""
+        return f"finding:{self.place}:"
+
     def require_confirmed(self) -> None:
         self.book.receivable(self.id, day_number(self.session.now().date()))
 
     def lender(self) -> str:
         return str(self.book.contract.read("receivable", self.id)["lender"])
+
+    def bounds(self) -> tuple[int, int]:
+        """Return the advance and the yearly rate that the lender takes, as confirmed."""
+        record = self.book.contract.read("receivable", self.id)
+        return mul_bps_down(record["face"], record["advBps"]), record["bps"]
 
     def perform(
         self,
@@ -321,13 +342,47 @@ def _signed_confirmation(deal: _Deal, terms: Terms) -> bytes:
     return deal.book.register_call(statement, signature)
 
 
+def _require_as_confirmed(deal: _Deal, terms: Terms) -> None:
+    """Check that the book holds a receivable with the terms that were asked for.
+
+    Raises:
+        ConflictError: It holds others, or the receivable was cancelled.
+    """
+    record = deal.book.contract.read("receivable", deal.id)
+    if record["state"] == ReceivableState.CANCELLED:
+        raise ConflictError(
+            "CRN-H-045",
+            Text(
+                f"The receivable {deal.fact.id} was cancelled in the book.",
+                f"应收账款 {deal.fact.id} 已在账簿中取消。",
+            ),
+            Text(
+                "A document is registered once; import the receivable with its new document.",
+                "同一凭证只能登记一次；请以新凭证重新导入该应收账款。",
+            ),
+        )
+    found = Terms(*(record[name] for name in _TERM_MEMBERS))
+    if found != terms:
+        raise ConflictError(
+            "CRN-H-046",
+            Text(
+                f"The receivable {deal.fact.id} is registered with other terms: {found}.",
+                f"应收账款 {deal.fact.id} 已按其他条款登记：{found}。",
+            ),
+            Text(
+                "What was confirmed stands; see `carnet receivable show`.",
+                "已确权的条款不变；请查看 `carnet receivable show`。",
+            ),
+        )
+
+
 def _prepare_lender(deal: _Deal, lender: str, account: str) -> None:
     """Give the lender its role, the money and the allowance that funding takes."""
     session, token = deal.session, deal.book.token
     grant_role(session, session.contract(BOOK), LENDER_ROLE, account, name=f"lender {lender}")
-    record = deal.book.contract.read("receivable", deal.id)
-    advance = mul_bps_down(record["face"], record["advBps"])
-    _mint(deal, f"fund:{deal.place}", account, advance)
+    advance, rate_bps = deal.bounds()
+    _require_fundable(deal, account, advance, rate_bps)
+    _mint(deal, f"fund:{deal.place}:{account}", account, advance)
     deal.perform(
         "approve",
         f"approve:{deal.place}:{account}",
@@ -336,6 +391,20 @@ def _prepare_lender(deal: _Deal, lender: str, account: str) -> None:
         lambda: Call(token.address, token.abi.encode_call("approve", deal.address, advance)),
         is_done=lambda _: token.read("allowance", account, deal.address) >= advance,
     )
+
+
+def _require_fundable(deal: _Deal, account: str, advance: int, rate_bps: int) -> None:
+    """Ask the book whether it would let this lender fund now, before any money is made for it.
+
+    Raises:
+        TransactionRevertedError: Too early, too late, frozen or not eligible.
+    """
+    try:
+        deal.book.contract.read("fund", deal.id, advance, rate_bps, sender=account)
+    except TransactionRevertedError as error:
+        # The payment is the last thing the book does: all else is as it must be.
+        if not error.reason.startswith(_UNPAID):
+            raise
 
 
 def _mint(deal: _Deal, purpose: str, account: str, units: int) -> None:
@@ -354,20 +423,60 @@ def _mint(deal: _Deal, purpose: str, account: str, units: int) -> None:
 def _present_finding(
     session: ChainSession, receivable_id: str, code: int, evidence: bytes
 ) -> ReceivableView:
+    """Present a finding once, and again where another one came between.
+
+    Raises:
+        ConflictError: The receivable is not as the finding says, though the book took it.
+    """
     deal = _Deal.of(session, receivable_id)
-    nonce = nonce_of("finding", deal.id, code, evidence)
-    signer = session.keys.address(ChainRole.COMPLIANCE)
-    contract = deal.book.contract
+    contract, signer = deal.book.contract, session.keys.address(ChainRole.COMPLIANCE)
+    is_holding = code != 0
+    after = _finding_before(deal, code, evidence)
+    nonce = nonce_of("finding", deal.id, code, evidence, after)
+    if contract.read("isNonceUsed", signer, nonce) and deal.book.is_frozen(deal.id) != is_holding:
+        # It was undone by a later finding, or its days are over: it is a new one now.
+        after = int(contract.read("receivable", deal.id)["findingAt"])
+        nonce = nonce_of("finding", deal.id, code, evidence, after)
     deal.perform(
-        "freeze" if code else "unfreeze",
-        f"finding:{deal.place}:{code}:{evidence.hex()}",
+        "freeze" if is_holding else "unfreeze",
+        f"{deal.findings}{code}:{evidence.hex()}:{after}",
         {"code": str(code), "evidence": evidence.hex(), "receivable": deal.fact.id},
         (ChainRole.COMPLIANCE, ""),
         lambda: Call(deal.address, _signed_finding(deal, code, evidence, nonce)),
-        # A finding is presented once; that its freeze was lifted later does not bring it back.
         is_done=lambda _: bool(contract.read("isNonceUsed", signer, nonce)),
     )
+    if deal.book.is_frozen(deal.id) != is_holding:
+        raise _not_in_force(deal, is_holding=is_holding)
     return show(session, receivable_id)
+
+
+def _finding_before(deal: _Deal, code: int, evidence: bytes) -> int:
+    """Return the instant of the finding that this one follows.
+
+    A command that is run again goes on with the finding it began; it is the newest one then.
+    """
+    newest = deal.session.dispatcher.newest(deal.findings)
+    if newest is not None:
+        what, _, after = newest.idempotency_key.rpartition(":")
+        if what == f"{deal.findings}{code}:{evidence.hex()}":
+            return int(after)
+    return int(deal.book.contract.read("receivable", deal.id)["findingAt"])
+
+
+def _not_in_force(deal: _Deal, *, is_holding: bool) -> ConflictError:
+    en, zh = ("is not frozen", "未被冻结") if is_holding else ("is still frozen", "仍处于冻结状态")
+    return ConflictError(
+        "CRN-H-044",
+        Text(
+            f"The finding was presented, yet the receivable {deal.fact.id} {en}.",
+            f"发现项已提交，但应收账款 {deal.fact.id} {zh}。",
+        ),
+        Text(
+            "Another finding came between; look at it with `carnet receivable show`, then present "
+            "this one again.",
+            "期间另有发现项提交；请用 `carnet receivable show` 查看后重新提交。",
+        ),
+    )
 
 
 def _signed_finding(deal: _Deal, code: int, evidence: bytes, nonce: int) -> bytes:

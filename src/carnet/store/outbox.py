@@ -94,6 +94,17 @@ def find(connection: Connection, idempotency_key: str) -> Action | None:
     return _action(row) if row is not None else None
 
 
+def find_newest(connection: Connection, prefix: str) -> Action | None:
+    """Return the action planned last of those whose idempotency keys begin with a prefix."""
+    row = connection.execute(
+        select(OUTBOX)
+        .where(OUTBOX.c.idempotency_key.startswith(prefix, autoescape=True))
+        .order_by(OUTBOX.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return _action(row) if row is not None else None
+
+
 def get(connection: Connection, action_id: int) -> Action:
     """Return an action by its id.
 
