@@ -147,6 +147,11 @@ class Terms:
         """The servicing fee, rounded down."""
         return share_down(self.face, self.fee_bps)
 
+    def needed(self, days: int) -> int:
+        """Return what repays treasury and lender after some days at the base rate."""
+        numerator = sum(self.advance * self.bps for _ in range(days))
+        return self.advance + self.fee + interest_up(numerator, self.basis)
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -169,6 +174,7 @@ class Receivable:
     payments: list[Payment] = field(default_factory=list)
     freezes: list[tuple[int, int]] = field(default_factory=list)
     held: int = 0
+    paid_before_funding: int = 0
 
     @property
     def paid(self) -> Legs:
@@ -198,7 +204,7 @@ class Receivable:
     @property
     def expected(self) -> int:
         """What the platform has still to pay of the face."""
-        return max(0, self.terms.face - self.received)
+        return max(0, self.terms.face - self.paid_before_funding - self.received)
 
     def is_frozen(self, day: int) -> bool:
         """Return whether a freeze is in force on a day."""
@@ -329,6 +335,9 @@ class Book:
         require(condition=lender != terms.seller, reason="LenderIsSeller")
         is_within_bounds = terms.advance >= min_advance and terms.bps <= max_bps
         require(condition=is_within_bounds, reason="TermsOutOfBounds")
+        require(condition=r.held == 0, reason="HoldNotReleased")
+        is_covered = r.expected >= max(1, terms.needed(terms.due_day - today))
+        require(condition=is_covered, reason="FaceInsufficient")
         is_eligible = self.eligible is None or self.eligible.get(receivable_id, False)
         require(condition=is_eligible, reason="NotEligible")
         self.asset.move(lender, terms.seller, terms.advance)
@@ -357,6 +366,8 @@ class Book:
 
     def _sweep(self, r: Receivable, box: str, balance: int, today: int) -> None:
         legs = Legs()
+        if r.state is State.CONFIRMED:
+            r.paid_before_funding += balance
         if r.is_open and (r.due_on(today).debt > 0 or r.expected > 0):
             legs = self._split(r, balance, today, is_seller=False)
             self._apply(r, legs, today, is_seller=False)

@@ -179,6 +179,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         require(r.seller != msg.sender, Errors.LenderIsSeller(id));
         uint96 advance = _advance(r);
         require(advance >= minAdvance && r.bps <= maxBps, Errors.TermsOutOfBounds(advance, r.bps));
+        _requireCover(id, r, advance, today);
         require(_isEligible(r.listingHash), Errors.NotEligible(id, r.listingHash));
 
         r.state = State.Funded;
@@ -454,6 +455,16 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         _useNonce(signer, nonce);
     }
 
+    /// @dev What the platform still has to pay must repay the lender by the due day: whatever it paid before is gone
+    /// to the seller. A receivable of which nothing is expected is paid, even if nothing were needed.
+    function _requireCover(bytes32 id, Receivable storage r, uint256 advance, uint256 today) private view {
+        require(r.held == 0, Errors.HoldNotReleased(id, r.held));
+        uint256 needed = advance + Accrual.shareDown(r.face, r.feeBps)
+            + Accrual.interestUp(advance * r.bps * (r.dueDay - today), r.basis);
+        uint256 expected = _expected(r);
+        require(expected >= Math.max(needed, 1), Errors.FaceInsufficient(id, expected, needed));
+    }
+
     function _cancel(bytes32 id, Receivable storage r) private {
         require(r.state == State.Confirmed, Errors.StateUnexpected(id, uint8(r.state)));
         r.state = State.Cancelled;
@@ -479,6 +490,9 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         uint256 applied = 0;
         if (_isOpen(r.state)) {
             (applied, legs) = _apply(id, r, box, balance, false, false);
+        } else if (r.state == State.Confirmed) {
+            // What the platform pays before funding can repay no lender: so much less of the face is to come.
+            r.diluted = uint96(Math.min(r.face, r.diluted + balance));
         }
         uint256 passedOn = balance - applied;
         legs.residual += passedOn;
@@ -608,7 +622,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         return uint96(Accrual.shareDown(r.face, r.advBps));
     }
 
-    /// @dev What the platform has still to pay of the face.
+    /// @dev What the platform has still to pay of the face; what it paid before funding is in `diluted`.
     function _expected(Receivable storage r) private view returns (uint256) {
         return Math.saturatingSub(r.face, uint256(r.diluted) + r.received);
     }

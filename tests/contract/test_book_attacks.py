@@ -9,6 +9,7 @@ FACE = 100_000 * ONE_DOLLAR
 ADVANCE = 80_000 * ONE_DOLLAR
 FEE = 500 * ONE_DOLLAR
 A_DAY_OF_INTEREST = 20 * ONE_DOLLAR
+NEEDED = ADVANCE + FEE + 59 * A_DAY_OF_INTEREST  # Funded on the day after registration, due in 60.
 EVERYTHING = 2**96 - 1
 
 
@@ -21,9 +22,91 @@ def test_attack__fund_after_paid(world: World) -> None:
     world.pay_lockbox(receivable_id, FACE)
     world.book.send(signer("stranger"), "sweep", receivable_id)
     assert world.balance("seller") == MINTED + FACE
-    world.book.send(signer("seller"), "cancel", receivable_id)
     world.chain.set_day(world.chain.today + 1)
-    world.refused("StateUnexpected", "fund", receivable_id, 0, 10_000, sender="lender")
+    refused = world.refused("FaceInsufficient", "fund", receivable_id, 0, 10_000, sender="lender")
+    assert refused == (receivable_id, 0, NEEDED)
+    assert world.record(receivable_id)["diluted"] == FACE
+
+
+def test_attack__fund_after_paid_and_released_from_hold(world: World) -> None:
+    receivable_id = world.register()
+    world.freeze(receivable_id)
+    world.pay_lockbox(receivable_id, FACE)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    assert world.record(receivable_id)["held"] == FACE
+    world.freeze(receivable_id, "unfreeze", code=0)
+    assert world.balance("seller") == MINTED + FACE
+    world.chain.set_day(world.chain.today + 1)
+    world.refused("FaceInsufficient", "fund", receivable_id, 0, 10_000, sender="lender")
+
+
+def test_attack__fund_while_the_face_is_on_hold(world: World) -> None:
+    receivable_id = world.register(dueDay=world.chain.today + 90)
+    world.freeze(receivable_id)
+    world.pay_lockbox(receivable_id, FACE)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    world.chain.set_day(world.chain.today + 60)
+    assert not world.book.read("isFrozen", receivable_id)
+    refused = world.refused("HoldNotReleased", "fund", receivable_id, 0, 10_000, sender="lender")
+    assert refused == (receivable_id, FACE)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    world.refused("FaceInsufficient", "fund", receivable_id, 0, 10_000, sender="lender")
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_attack__fund_after_paid_in_part(world: World, excess: int) -> None:
+    receivable_id = world.register()
+    for amount in (7, FACE - NEEDED - 7 + excess):
+        world.pay_lockbox(receivable_id, amount)
+        world.book.send(signer("stranger"), "sweep", receivable_id)
+    world.chain.set_day(world.chain.today + 1)
+    if excess:
+        world.refused("FaceInsufficient", "fund", receivable_id, 0, 10_000, sender="lender")
+        return
+    world.fund(receivable_id)
+    due_day = world.record(receivable_id)["dueDay"]
+    assert world.book.read("quote", receivable_id, due_day)[3:] == (NEEDED, 0)
+    world.chain.set_day(due_day)
+    assert pay(world, receivable_id) == NEEDED
+    assert world.record(receivable_id)["state"] == State.SETTLED
+    assert world.balance("lender") == MINTED + NEEDED - FEE - ADVANCE
+
+
+def test_attack__dust_does_not_stop_funding(world: World) -> None:
+    receivable_id = world.register()
+    world.freeze(receivable_id)
+    world.pay_lockbox(receivable_id, 3)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    world.freeze(receivable_id, "unfreeze", code=0)
+    world.pay_lockbox(receivable_id, 2)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    world.pay_lockbox(receivable_id, 1)
+    world.chain.set_day(world.chain.today + 1)
+    world.fund(receivable_id)
+    assert world.book.read("quote", receivable_id, world.chain.today)[4] == (
+        FACE - 5 - ADVANCE - FEE - A_DAY_OF_INTEREST
+    )
+    world.pay_lockbox(receivable_id, FACE)
+    receipt = world.book.send(signer("stranger"), "sweep", receivable_id)
+    assert receipt.event("Swept")["passedOn"] == 6
+    assert world.balance("lender") == MINTED + A_DAY_OF_INTEREST
+    assert world.record(receivable_id)["state"] == State.SETTLED
+
+
+def test_attack__fund_what_needs_nothing_and_is_paid(world: World) -> None:
+    receivable_id = world.register(face=100, advBps=0, feeBps=0)
+    world.pay_lockbox(receivable_id, 100)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    world.chain.set_day(world.chain.today + 1)
+    world.refused("FaceInsufficient", "fund", receivable_id, 0, 10_000, sender="lender")
+
+
+def test_attack__payment_before_funding_above_the_face(world: World) -> None:
+    receivable_id = world.register()
+    for _ in range(2):
+        world.pay_lockbox(receivable_id, FACE + 1)
+        world.book.send(signer("stranger"), "sweep", receivable_id)
+    assert world.record(receivable_id)["diluted"] == FACE
 
 
 def test_attack__fund_again_after_settled(world: World) -> None:

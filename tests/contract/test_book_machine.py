@@ -89,6 +89,7 @@ class BookMachine(RuleBasedStateMachine):
         people = ("lender", "debtor", "seller", "stranger", "other seller", "other lender")
         self.model = model.Book(model.Asset(dict.fromkeys(people, MINTED)))
         self.ids: list[bytes] = []
+        self.sent: Counter[bytes] = Counter()
         for who, chosen in zip((*SELLERS, "seller"), values, strict=True):
             self._register(chosen, who)
         self.wait(1, 0)
@@ -166,16 +167,44 @@ class BookMachine(RuleBasedStateMachine):
     )
     def fund(self, target_id: bytes, who: str, min_advance: int, max_bps: int) -> None:
         lender = "lender" if who == "seller" else who
-        self.both(
+        if self.both(
             "fund",
             lambda: self.book.send(signer(lender), "fund", target_id, min_advance, max_bps),
             lambda: self.model.fund(target_id.hex(), lender, self.today, min_advance, max_bps),
-        )
+        ):
+            STEPS["funded"] += 1
+            STEPS["funded after a payment"] += self.sent[target_id] > 0
+            self._assert_lender_can_be_repaid(target_id)
+
+    def _assert_lender_can_be_repaid(self, target_id: bytes) -> None:
+        """What was sent and is no longer in the lockbox has left room for the whole debt."""
+        box = to_checksum_address(self.book.read("lockboxOf", target_id))
+        gone = self.sent[target_id] - self.world.balance(box)
+        face, due_day = (self.world.record(target_id)[name] for name in ("face", "dueDay"))
+        assert gone + self.book.read("quote", target_id, due_day)[3] <= face
 
     @rule(target_id=receivables, who=st.sampled_from(LENDERS))
     def fund_tomorrow(self, target_id: bytes, who: str) -> None:
         self.wait(1, 0)
         self.fund(target_id, who, 0, 10_000)
+
+    @rule(
+        target=receivables,
+        values=terms_values,
+        percent=st.sampled_from([0, 1, 5, 10, 20, 100]),
+        is_frozen=st.booleans(),
+    )
+    def fund_after_a_payment(
+        self, values: dict[str, Any], percent: int, *, is_frozen: bool
+    ) -> bytes:
+        target_id = self._register(values, "seller")
+        if is_frozen:
+            self.freeze(target_id)
+        self.pay_lockbox_and_sweep(target_id, 1 + values["face"] * percent // 100)
+        if is_frozen:
+            self.unfreeze(target_id)
+        self.fund_tomorrow(target_id, "lender")
+        return target_id
 
     @rule(target_id=receivables, who=st.sampled_from(PAYERS), amount=amounts)
     def settle(self, target_id: bytes, who: str, amount: int) -> None:
@@ -192,11 +221,12 @@ class BookMachine(RuleBasedStateMachine):
 
     @rule(target_id=receivables, amount=amounts.filter(lambda a: 0 < a < MINTED))
     def pay_lockbox(self, target_id: bytes, amount: int) -> None:
-        self.both(
+        if self.both(
             "pay lockbox",
             lambda: self.world.pay_lockbox(target_id, amount),
             lambda: self.model.asset.move("debtor", model.lockbox(target_id.hex()), amount),
-        )
+        ):
+            self.sent[target_id] += amount
 
     @rule(target_id=receivables)
     def sweep(self, target_id: bytes) -> None:
@@ -323,6 +353,7 @@ class BookMachine(RuleBasedStateMachine):
             assert record["flags"] == expected.flags
             assert record["received"] == expected.received
             assert record["held"] == expected.held
+            assert record["diluted"] == min(record["face"], expected.paid_before_funding)
             due_day = expected.terms.due_day
             ended = [max(0, end - max(start, due_day)) for start, end in expected.freezes[:-1]]
             assert record["priorFrozenDays"] == sum(ended)

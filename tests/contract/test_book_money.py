@@ -93,6 +93,13 @@ def test_fund__callers_bounds(world: World, advance: int, bps: int) -> None:
     world.book.send(signer("lender"), "fund", receivable_id, ADVANCE, 900)
 
 
+def test_fund__terms_that_the_face_cannot_cover(world: World) -> None:
+    receivable_id = world.register(advBps=9_000, feeBps=1_000)
+    world.chain.set_day(world.chain.today + 1)
+    refused = world.refused("FaceInsufficient", "fund", receivable_id, 0, 10_000, sender="lender")
+    assert refused == (receivable_id, FACE, FACE + 59 * 22_500_000)
+
+
 def test_fund__without_money(world: World) -> None:
     world.asset.send(signer("lender"), "transfer", signer("debtor").address, MINTED)
     receivable_id = world.register()
@@ -327,7 +334,8 @@ def test_settle__interest_runs_on_the_lower_principal_from_the_next_day(world: W
 
 
 def test_settle__more_than_the_face_when_more_is_owed(world: World) -> None:
-    receivable_id = world.funded(advBps=9_000, feeBps=1_000, face=FACE)
+    receivable_id = world.funded(advBps=9_000, feeBps=700)
+    world.chain.set_day(world.chain.today + 300)
     receipt = world.book.send(signer("debtor"), "settle", receivable_id, EVERYTHING)
     event = receipt.event("Settled")
     assert event["paid"] > FACE

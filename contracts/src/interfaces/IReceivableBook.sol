@@ -45,7 +45,8 @@ struct Receivable {
     uint128 numerator;
     uint96 principalPaid;
     uint32 lastDay;
-    // Word 5, written by freezes and dilutions: findingAt in seconds.
+    // Word 5, written by freezes and dilutions: findingAt in seconds. `diluted` is what lowers the face: what the
+    // platform will not pay, and what it paid before the receivable was funded.
     uint32 frozenFromDay;
     uint32 frozenUntilDay;
     uint24 priorFrozenDays;
@@ -161,7 +162,8 @@ interface IReceivableBook {
     /// @param signature EIP-712 signature of the platform's key.
     function cancelBySignature(Cancel calldata c, bytes calldata signature) external;
 
-    /// @notice Pay the advance to the seller and become the lender; not before the UTC day after registration (T+1).
+    /// @notice Pay the advance to the seller and become the lender; not before the UTC day after registration (T+1),
+    /// and only if what is still to come of the face covers advance, fee and interest to the due day.
     /// @param id The receivable.
     /// @param minAdvance The caller's bound: refuse if the advance is lower, minor units.
     /// @param maxBps The caller's bound: refuse if the yearly interest is higher, basis points.
@@ -181,6 +183,7 @@ interface IReceivableBook {
 
     /// @notice Apply the balance of a receivable's lockbox to it, and pass what is not due on to the seller;
     /// also releases what is on hold once no freeze is in force. Anyone may call; cannot be paused.
+    /// Before funding all of it is the seller's, and lowers what is still to come of the face.
     /// @param id The receivable.
     function sweep(bytes32 id) external;
 

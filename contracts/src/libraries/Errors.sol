@@ -66,6 +66,9 @@ library Errors {
     error TermsOutOfBounds(uint96 advance, uint16 bps);
     error PullNotAuthorised(bytes32 id);
     error LenderIsSeller(bytes32 id);
+    error HoldNotReleased(bytes32 id, uint96 held);
+    /// @notice What is still to come of the face does not cover advance, fee and interest to the due day.
+    error FaceInsufficient(bytes32 id, uint256 expected, uint256 needed);
     error AmountIsZero();
     error NothingOwed(bytes32 id);
     error NothingToSweep(bytes32 id);
