@@ -161,6 +161,12 @@ class Sender:
         """Return whether the node has a transaction, in a block or waiting for one."""
         return self._rpc.call("eth_getTransactionByHash", "0x" + tx_hash.hex()) is not None
 
+    def nonces(self) -> tuple[int, int]:
+        """Return how many transactions of the account stand in blocks, and with those waiting."""
+        asked = [("eth_getTransactionCount", [self.address, at]) for at in ("latest", "pending")]
+        mined, pending = self._rpc.batch(asked)
+        return int(mined, 16), int(pending, 16)
+
     def wait(self, tx_hash: bytes, *, timeout_s: float = WAIT_TIMEOUT_S) -> Receipt:
         """Return the receipt of a transaction once it has its confirmations.
 

@@ -3,9 +3,11 @@
 The order of one action is: plan the row, sign, store the signed transaction in the row, send it,
 wait, mark the row confirmed. A crash between any two steps leaves a row from which the same call
 goes on: it reads the chain first, then sends the stored bytes again if the chain lacks them. Only
-if a stored transaction can no longer be mined, because its nonce was used by another, is the
-action signed anew; two transactions of one action can thus never both take effect unless the
-contract itself allows the action twice.
+if a stored transaction can no longer be mined, because another one with its nonce stands in a
+block, is the action signed anew; two transactions of one action can thus never both take effect
+unless the contract itself allows the action twice. A transaction that a reorganisation dropped is
+first sent again as it was, since a peer that still has it may do the same. A node that refuses the
+stored bytes for any other reason is asked again later.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,11 +16,12 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Engine
 
-from carnet.chain.rpc import NodeRefusedError, RpcClient
+from carnet.chain.rpc import DEV_CHAIN_ID, NodeRefusedError, RpcClient
 from carnet.chain.transactions import Receipt, Sender, SignedTransaction, Steps
 from carnet.core.clock import Clock
 from carnet.core.crash import crash_point
-from carnet.core.errors import ChainError, TransactionRevertedError
+from carnet.core.errors import ChainError, ChainUnavailableError, TransactionRevertedError
+from carnet.core.text import Text
 from carnet.store import outbox
 from carnet.store.engine import reading, writing
 from carnet.store.outbox import Action
@@ -90,7 +93,7 @@ class Dispatcher:
                 action = self._move(action, OutboxState.ORPHANED)
             elif action.state is OutboxState.FAILED:
                 action = self._move(action, OutboxState.PLANNED, error=None)
-            elif action.state is OutboxState.SENT:
+            elif action.state is OutboxState.SENT or _is_to_be_sent_as_it_was(intent, action):
                 action = self._send_again(intent, action)
             else:
                 action = self._send_new(intent, action)
@@ -160,17 +163,34 @@ class Dispatcher:
     def _send_again(self, intent: Intent, action: Action) -> Action:
         """Go on with a transaction that was stored, and perhaps sent, before a crash."""
         transaction = _stored(action)
+        sender = intent.sender
+        if self._is_void(sender, transaction):
+            return self._move(action, OutboxState.PLANNED)
         try:
             crash_point(_point(intent, "before-send"))
-            intent.sender.broadcast(transaction)
+            sender.broadcast(transaction)
             crash_point(_point(intent, "after-send"))
-            receipt = intent.sender.wait(transaction.tx_hash)
-        except NodeRefusedError:
-            # Its nonce was used by another transaction, so it can never take effect.
-            return self._move(action, OutboxState.PLANNED)
+            receipt = sender.wait(transaction.tx_hash)
+        except NodeRefusedError as error:
+            if self._is_void(sender, transaction):
+                return self._move(action, OutboxState.PLANNED)
+            raise _not_taken(transaction, error) from None
         except TransactionRevertedError as error:
             self._fail(action, error)
         return self._mined(intent, action, receipt)
+
+    def _is_void(self, sender: Sender, transaction: SignedTransaction) -> bool:
+        """Return whether a stored transaction can never take effect.
+
+        So it is once another one with its nonce stands in a block; the order of the questions
+        matters, since a transaction that is mined between them counts itself. On a development
+        chain, and only there, a nonce that lies beyond the next one means a chain begun anew.
+        """
+        mined, pending = sender.nonces()
+        if transaction.nonce < mined:
+            return not sender.is_known(transaction.tx_hash)
+        is_begun_anew = transaction.chain_id == DEV_CHAIN_ID and transaction.nonce > pending
+        return is_begun_anew and not sender.is_known(transaction.tx_hash)
 
     def _mined(self, intent: Intent, action: Action, receipt: Receipt) -> Action:
         confirmed = self._move(
@@ -203,6 +223,31 @@ class Dispatcher:
 
 def _point(intent: Intent, step: str) -> str:
     return f"{intent.kind.partition('.')[0]}.{step}"
+
+
+def _is_to_be_sent_as_it_was(intent: Intent, action: Action) -> bool:
+    """Return whether the lost transaction of an action must be brought back, not replaced.
+
+    Where the contract tells whether the action is done, a second transaction does no harm, and the
+    first may name a contract that the chain lost.
+    """
+    is_lost = action.state is OutboxState.ORPHANED and action.raw_tx is not None
+    return is_lost and intent.is_done is None
+
+
+def _not_taken(transaction: SignedTransaction, error: NodeRefusedError) -> ChainUnavailableError:
+    shown = "0x" + transaction.tx_hash.hex()
+    return ChainUnavailableError(
+        "CRN-H-009",
+        Text(
+            f"The node does not take the stored transaction {shown} now: {error.detail}.",
+            f"节点目前不接受已保存的交易 {shown}：{error.detail}。",
+        ),
+        Text(
+            "Run the same command again later: these bytes are sent again, never others.",
+            "请稍后重新运行同一命令：只会重发这些字节，不会另签交易。",
+        ),
+    )
 
 
 def _stored(action: Action) -> SignedTransaction:
