@@ -33,7 +33,7 @@ from typing import Any
 
 from carnet.chain.rpc import DEV_CHAIN_ID, RpcClient
 from carnet.core.clock import format_instant, parse_instant
-from carnet.core.errors import ChainError, ChainUnavailableError
+from carnet.core.errors import ChainError
 from carnet.core.files import PRIVATE_MODE, write_atomic
 from carnet.core.text import Text
 
@@ -391,8 +391,8 @@ def _free_port() -> int:
 def _answers(url: str) -> bool:
     with RpcClient(url, timeout_s=2.0) as rpc:
         try:
-            return int(rpc.call("eth_chainId"), 16) == DEV_CHAIN_ID
-        except ChainUnavailableError:
+            return rpc.chain_id() == DEV_CHAIN_ID
+        except ChainError:
             return False
 
 

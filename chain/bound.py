@@ -9,11 +9,15 @@ from carnet.chain.contract import ContractAbi, Event
 from carnet.chain.reverts import explained
 from carnet.chain.rpc import RpcClient
 from carnet.chain.transactions import NO_STEPS, Receipt, Sender, Steps
-from carnet.core.errors import TransactionRevertedError
+from carnet.core.errors import ChainError, TransactionRevertedError
 from carnet.core.text import Text
 
 LOG_BLOCKS_MAX = 10_000
 """Blocks asked for in one request for logs; nodes of providers refuse wider ranges."""
+
+
+class ContractAbsentError(ChainError):
+    """Nothing answers at the address of a contract."""
 
 
 class BoundContract:
@@ -56,7 +60,7 @@ class BoundContract:
             answer = self.rpc.call("eth_call", request, "latest")
         except TransactionRevertedError as error:
             raise explained(error, self.error_abis, self.words) from None
-        return self.abi.decode_result(name, bytes.fromhex(answer.removeprefix("0x")))
+        return self._decoded(name, answer)
 
     def read_many(self, name: str, argument_lists: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what a view answers to several arguments, in one request."""
@@ -67,7 +71,7 @@ class BoundContract:
             for arguments in argument_lists
         ]
         answers = self.rpc.batch(calls)
-        return [self.abi.decode_result(name, bytes.fromhex(a.removeprefix("0x"))) for a in answers]
+        return [self._decoded(name, answer) for answer in answers]
 
     def send(
         self,
@@ -107,9 +111,39 @@ class BoundContract:
                 "toBlock": hex(end),
             }
             logs = self.rpc.call("eth_getLogs", query)
-            found.extend(self.abi.decode_logs(logs, address=self.address))
+            found.extend(self.decode_logs(logs))
             start = end + 1
         return sorted(found, key=lambda event: (event.block_number, event.log_index))
+
+    def decode_logs(self, logs: Any) -> list[Event]:
+        """Return the events of this contract among the logs that a node gave.
+
+        Raises:
+            ChainError: They are malformed.
+        """
+        with self.rpc.decoding("eth_getLogs"):
+            return list(self.abi.decode_logs(logs, address=self.address))
+
+    def _decoded(self, name: str, answer: Any) -> Any:
+        if answer == "0x" and self.abi.has_outputs(name):
+            raise self._absent()
+        with self.rpc.decoding(f"eth_call ({name})"):
+            return self.abi.decode_result(name, bytes.fromhex(answer.removeprefix("0x")))
+
+    def _absent(self) -> ContractAbsentError:
+        return ContractAbsentError(
+            "CRN-H-019",
+            Text(
+                f"There is no contract of this version at {self.address}.",
+                f"{self.address} 处没有此版本的合约。",
+            ),
+            Text(
+                "The chain was begun anew, or it is another one: run `carnet chain status`, then "
+                "`carnet chain deploy`.",
+                "该链已重新开始，或并非原来的链：请运行 `carnet chain status`，"
+                "再运行 `carnet chain deploy`。",
+            ),
+        )
 
     def _request(self, name: str, arguments: Sequence[Any], sender: str | None) -> dict[str, str]:
         request = {

@@ -103,6 +103,10 @@ class ContractAbi:
         """Return whether the contract has a function of that name."""
         return name in self._functions
 
+    def has_outputs(self, name: str) -> bool:
+        """Return whether a function returns anything."""
+        return bool(self._functions[name]["outputs"])
+
     def encode_call(self, name: str, *arguments: Any) -> bytes:
         """Return the call data of a function."""
         entry = self._functions[name]

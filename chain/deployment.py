@@ -85,7 +85,9 @@ def code_state(rpc: RpcClient, name: str, address: str) -> CodeState:
     Immutable values are written into the code at creation; the compiler leaves zeros in their
     places, so a place where it left a zero is not compared.
     """
-    found = bytes.fromhex(rpc.call("eth_getCode", address, "latest").removeprefix("0x"))
+    answer = rpc.call("eth_getCode", address, "latest")
+    with rpc.decoding("eth_getCode"):
+        found = bytes.fromhex(answer.removeprefix("0x"))
     if not found:
         return CodeState.ABSENT
     expected = load(name).deployed_bytecode

@@ -115,7 +115,7 @@ def fund_on_dev_chain(rpc: RpcClient, chain_id: int, address: str) -> bool:
     Raises:
         ChainError: The account is short of them and the chain is not a development chain.
     """
-    balance = int(rpc.call("eth_getBalance", address, "latest"), 16)
+    balance = rpc.quantity("eth_getBalance", address, "latest")
     if balance >= _DEV_BALANCE_LEAST:
         return False
     if chain_id != DEV_CHAIN_ID:

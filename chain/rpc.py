@@ -5,14 +5,17 @@ are repeated after a failure, and only a bounded number of times; no message eve
 RPC address than its scheme, host and port, because providers put keys into paths and queries.
 """
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import httpx2
 import orjson
+from eth_abi.exceptions import DecodingError
 
 from carnet.core.errors import ChainError, ChainUnavailableError, TransactionRevertedError
 from carnet.core.text import Text
@@ -28,6 +31,10 @@ _RETRY_PAUSE_S = 0.1
 _UNREADABLE = "(an unreadable address)"
 _BUSY_STATUSES = frozenset({429, 502, 503, 504})
 _ERROR_TEXT_MAX = 200
+_MALFORMED = (DecodingError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What taking an answer apart raises where a node gives something else than was asked for."""
+
+_SECRET_LENGTH_MIN = 4
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _READS = frozenset(
     {
@@ -93,6 +100,20 @@ def redact_url(url: str) -> str:
     return origin + ("/..." if rest else "")
 
 
+def _secrets_of(url: str) -> tuple[str, ...]:
+    """Return the parts of an address that can be a key, as written and as decoded, longest first.
+
+    Shorter parts than a few characters name versions and cannot be keys.
+    """
+    parts = urlsplit(url)
+    values = [value for pair in parts.query.split("&") for value in pair.split("=")[-1:]]
+    userinfo = parts.netloc.rpartition("@")[0]
+    found = [*parts.path.split("/"), *values, parts.fragment, userinfo, *userinfo.split(":")]
+    spellings = {spelled for part in found for spelled in (part, unquote(part), unquote_plus(part))}
+    long_enough = [part for part in spellings if len(part) >= _SECRET_LENGTH_MIN]
+    return tuple(sorted(long_enough, key=lambda part: (-len(part), part)))
+
+
 class RpcClient:
     """One node, reached over HTTP.
 
@@ -118,6 +139,7 @@ class RpcClient:
             )
         self.shown_url = redact_url(url)
         self._url = url
+        self._secrets = _secrets_of(url)
         self._expected_chain_id = chain_id
         self._next_id = 0
         self._http = httpx2.Client(
@@ -168,7 +190,7 @@ class RpcClient:
 
     def chain_id(self) -> int:
         """Return the node's chain id."""
-        return int(self.call("eth_chainId"), 16)
+        return self.quantity("eth_chainId")
 
     def check_chain(self) -> int:
         """Return the node's chain id after comparing it with the expected one.
@@ -194,12 +216,45 @@ class RpcClient:
 
     def block_number(self) -> int:
         """Return the number of the latest block."""
-        return int(self.call("eth_blockNumber"), 16)
+        return self.quantity("eth_blockNumber")
 
     def block_timestamp_s(self) -> int:
         """Return the timestamp of the latest block in seconds since 1970-01-01."""
         block = self.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 - JSON-RPC takes it by position
-        return int(block["timestamp"], 16)
+        with self.decoding("eth_getBlockByNumber"):
+            return int(block["timestamp"], 16)
+
+    def quantity(self, method: str, *params: Any) -> int:
+        """Return the number that one request is answered with.
+
+        Raises:
+            ChainError: The answer is not a number; or as `call`.
+        """
+        answer = self.call(method, *params)
+        with self.decoding(method):
+            return int(answer, 16)
+
+    @contextmanager
+    def decoding(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong while an answer is taken apart into an error that people can read.
+
+        Raises:
+            ChainError: The answer is not what was asked for.
+        """
+        try:
+            yield
+        except _MALFORMED:
+            raise ChainError(
+                "CRN-H-018",
+                Text(
+                    f"The node at {self.shown_url} gave a malformed answer to {what}.",
+                    f"节点 {self.shown_url} 对 {what} 的应答格式不正确。",
+                ),
+                Text(
+                    "Check that rpc_url names an Ethereum node of this chain that is in sync.",
+                    "请检查 rpc_url 指向的是本链上已同步的以太坊节点。",
+                ),
+            ) from None
 
     def _exchange(self, calls: list[Call]) -> list[dict[str, Any]]:
         may_repeat = all(method in _READS for method, _ in calls)
@@ -237,7 +292,11 @@ class RpcClient:
         except ValueError:
             raise self._unavailable(f"HTTP {response.status_code}, not JSON") from None
         answers = value if isinstance(value, list) else [value]
-        by_id = {a.get("id"): a for a in answers if isinstance(a, dict)}
+        by_id = {
+            a.get("id"): a
+            for a in answers
+            if isinstance(a, dict) and isinstance(a.get("id"), int | str | None)
+        }
         # A node that refuses a whole batch answers with one error that has no id.
         fallback = by_id.get(None)
         found = [by_id.get(i, fallback) for i in ids]
@@ -260,12 +319,19 @@ class RpcClient:
             ),
         )
 
+    def _redacted(self, text: str) -> str:
+        """Return what a node says without the address and anything secret in it."""
+        shown = text.replace(self._url, self.shown_url)
+        for secret in self._secrets:
+            shown = re.sub(re.escape(secret), "...", shown, flags=re.IGNORECASE)
+        return shown
+
     def _result_of(self, method: str, answer: dict[str, Any]) -> Any:
         error = answer.get("error")
         if error is None:
             return answer.get("result")
         fields = error if isinstance(error, dict) else {"message": str(error)}
-        detail = str(fields.get("message", ""))[:_ERROR_TEXT_MAX].replace(self._url, self.shown_url)
+        detail = self._redacted(str(fields.get("message", "")))[:_ERROR_TEXT_MAX]
         data = _revert_data(fields.get("data"))
         if data is not None or "revert" in detail.lower():
             raise TransactionRevertedError(
@@ -283,9 +349,14 @@ class RpcClient:
                 "Check that the node supports this method and that the account has funds.",
                 "请检查节点是否支持该方法，以及账户余额是否充足。",
             ),
-            rpc_code=int(fields.get("code") or 0),
+            rpc_code=_number(fields.get("code")),
             detail=detail,
         )
+
+
+def _number(value: Any) -> int:
+    """Return the code of an error object; 0 where a node gives something else."""
+    return value if isinstance(value, int) else 0
 
 
 def _revert_data(value: Any) -> str | None:

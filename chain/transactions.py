@@ -165,7 +165,8 @@ class Sender:
         """Return how many transactions of the account stand in blocks, and with those waiting."""
         asked = [("eth_getTransactionCount", [self.address, at]) for at in ("latest", "pending")]
         mined, pending = self._rpc.batch(asked)
-        return int(mined, 16), int(pending, 16)
+        with self._rpc.decoding("eth_getTransactionCount"):
+            return int(mined, 16), int(pending, 16)
 
     def wait(self, tx_hash: bytes, *, timeout_s: float = WAIT_TIMEOUT_S) -> Receipt:
         """Return the receipt of a transaction once it has its confirmations.
@@ -178,8 +179,9 @@ class Sender:
         pause = _PAUSE_MIN_S
         while True:
             found = self._rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex())
-            if found is not None and self._is_deep(int(found["blockNumber"], 16)):
-                return self._checked(found)
+            with self._rpc.decoding("eth_getTransactionReceipt"):
+                if found is not None and self._is_deep(int(found["blockNumber"], 16)):
+                    return self._checked(found)
             if time.monotonic() > deadline:
                 raise _not_confirmed(tx_hash, timeout_s, self._confirmations)
             time.sleep(pause)
@@ -205,15 +207,17 @@ class Sender:
             )
         except TransactionRevertedError as error:
             raise explained(error, self._abis, self._words) from None
-        tip_fee = int(tip, 16)
+        with self._rpc.decoding("eth_estimateGas"):
+            tip_fee, base_fee = int(tip, 16), int(block["baseFeePerGas"], 16)
+            estimate, next_nonce = int(gas, 16), int(nonce, 16)
         fields: dict[str, Any] = {
             "type": 2,
             "chainId": self._chain_id,
-            "nonce": int(nonce, 16),
+            "nonce": next_nonce,
             # The payment of one leg may fail without failing the whole: give more than the
             # estimate. What is not used is not paid.
-            "gas": max(int(gas, 16) * 3 // 2 + _GAS_SPARE, gas_min),
-            "maxFeePerGas": 2 * int(block["baseFeePerGas"], 16) + tip_fee,
+            "gas": max(estimate * 3 // 2 + _GAS_SPARE, gas_min),
+            "maxFeePerGas": 2 * base_fee + tip_fee,
             "maxPriorityFeePerGas": tip_fee,
             "value": 0,
             "data": data,

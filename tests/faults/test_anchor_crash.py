@@ -16,6 +16,7 @@ from carnet.chain.keys import ChainRole
 from carnet.core.crash import CRASH_VARIABLE
 from carnet.core.digests import RootHash
 from carnet.core.errors import ChainError, ChainUnavailableError, ConflictError, NotFoundError
+from carnet.keeper.loop import Keeper
 from carnet.services.anchoring import AnchorState, push, status
 from carnet.services.appending import append_records
 from carnet.services.chaining import ChainSession, open_chain
@@ -152,6 +153,24 @@ def test_anchor__a_chain_that_lost_it_is_told_and_healed(session: ChainSession) 
     assert second.is_new
     assert status(session).orphaned == ()
     assert _anchored_events(session) == [found.anchored_size, second.size]
+
+
+def test_anchor__a_chain_begun_anew_is_told_and_healed_by_a_push(session: ChainSession) -> None:
+    size = status(session).size
+    session.rpc.call("anvil_reset")
+    found = status(session)
+    assert (found.state, found.anchored_size, found.orphaned) == (AnchorState.BEHIND, 0, (size,))
+    attest(session.workspace, "LST-1", "conforming", CHAIN_START.date().replace(day=24))
+    append_records(session.workspace, CLOCK)
+    assert push(session).size > size
+    healed = status(session)
+    assert (healed.state, healed.orphaned) == (AnchorState.ANCHORED, ())
+
+
+def test_keeper__goes_on_where_the_chain_has_no_book(session: ChainSession) -> None:
+    session.rpc.call("anvil_reset")
+    ticks = list(Keeper(session.workspace, CLOCK).run(interval_s=1.0, is_once=True))
+    assert [str(tick.error)[:9] for tick in ticks] == ["CRN-H-019"]
 
 
 def test_anchor__another_root_for_the_size_stops_everything(session: ChainSession) -> None:

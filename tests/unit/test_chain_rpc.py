@@ -5,6 +5,8 @@ import httpx2
 import orjson
 import pytest
 
+from carnet.chain.bound import BoundContract, ContractAbsentError
+from carnet.chain.deployment import REGISTRY, code_state, contract_abi
 from carnet.chain.rpc import READ_ATTEMPTS_MAX, NodeRefusedError, RpcClient, redact_url
 from carnet.core.errors import ChainError, ChainUnavailableError, TransactionRevertedError
 
@@ -56,6 +58,46 @@ def test_call__no_failure_shows_the_key_of_the_address(handler: Handler) -> None
     with pytest.raises(ChainError) as caught:
         _client(handler).chain_id()
     assert SECRET not in str(caught.value) + caught.value.message.zh + caught.value.hint.zh
+
+
+@pytest.mark.parametrize("code", [-32000, "quota", None, [1]])
+def test_call__a_node_that_repeats_the_key_in_its_own_words_does_not_reveal_it(
+    code: object,
+) -> None:
+    said = (
+        f"project {SECRET} is over its quota; {SECRET.upper()}; user p%40ss or p@ss; " + "x" * 300
+    )
+    url = f"https://user:p%40ss@node.example/v3/{SECRET}?key=q-{SECRET}"
+    client = _client(lambda request: _answer(request, error={"code": code, "message": said}), url)
+    with pytest.raises(NodeRefusedError) as caught:
+        client.chain_id()
+    shown = str(caught.value) + caught.value.message.zh + caught.value.detail
+    assert "over its quota" in shown
+    for secret in (SECRET, SECRET.upper(), "p%40ss", "p@ss"):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize("result", [None, 7, "0xzz", "", [], {}])
+def test_call__a_malformed_answer_is_an_error_of_the_chain(result: object) -> None:
+    client = _client(lambda request: _answer(request, result=result))
+    contract = BoundContract(client, contract_abi(REGISTRY), "0x" + "11" * 20)
+    tries: list[Callable[[], object]] = [
+        client.chain_id,
+        client.block_number,
+        client.block_timestamp_s,
+        lambda: contract.read("ownerOf", bytes(32)),
+        lambda: code_state(client, REGISTRY, contract.address) if result else client.chain_id(),
+    ]
+    for attempt in tries:
+        with pytest.raises(ChainError, match="CRN-H-018"):
+            attempt()
+
+
+def test_read__no_contract_at_the_address_says_so() -> None:
+    client = _client(lambda request: _answer(request, result="0x"))
+    contract = BoundContract(client, contract_abi(REGISTRY), "0x" + "11" * 20)
+    with pytest.raises(ContractAbsentError, match=r"CRN-H-019.*chain deploy"):
+        contract.read("ownerOf", bytes(32))
 
 
 def test_call__an_address_that_is_none_is_refused_without_showing_it() -> None:

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from carnet.chain.anchor import AnchorHead, AnchorRegistry
-from carnet.chain.deployment import REGISTRY
+from carnet.chain.deployment import REGISTRY, CodeState, code_state
 from carnet.chain.keys import ChainRole
+from carnet.chain.rpc import DEV_CHAIN_ID
 from carnet.core.digests import RootHash
 from carnet.core.errors import ChainError, ConflictError, NotFoundError
 from carnet.core.text import Text
 from carnet.ledger.reader import Head, read_head
 from carnet.services.chaining import ChainSession
+from carnet.services.deploying import deploy
 from carnet.services.dispatching import Call, Intent
+from carnet.services.keys import ensure_key
 from carnet.services.workspace import Workspace
 from carnet.store import outbox
 from carnet.store.engine import reading
@@ -75,7 +78,8 @@ class AnchorStatus:
         root: Its root.
         anchored_size: The size of the largest anchored tree.
         anchored_at: When it was anchored.
-        orphaned: Sizes of anchors that were confirmed and that the chain no longer has.
+        orphaned: Sizes of anchors that were confirmed, that the chain no longer has, and that no
+            larger anchored tree covers.
     """
 
     origin: str
@@ -90,6 +94,8 @@ class AnchorStatus:
 def push(session: ChainSession) -> Anchored:
     """Anchor the newest checkpoint, or find that it is anchored.
 
+    On a development chain that was begun anew the contracts are deployed again first.
+
     Raises:
         NotFoundError: There is no checkpoint.
         ConflictError: The chain has a newer tree, or another root for this size.
@@ -97,6 +103,8 @@ def push(session: ChainSession) -> Anchored:
     """
     workspace = session.workspace
     head = _newest(workspace)
+    if _is_lost(session):
+        deploy(session, issuer=ensure_key(workspace, "issuer", session.clock).did)
     registry = _registry(session)
     size, root = head.size, RootHash(head.signed.checkpoint.root)
     _check_order(registry.head(), registry.root_at(size), size, root)
@@ -129,7 +137,7 @@ def push(session: ChainSession) -> Anchored:
 def status(session: ChainSession) -> AnchorStatus:
     """Return how the log stands to the chain; nothing is changed."""
     workspace = session.workspace
-    registry = _registry(session)
+    registry = None if _is_lost(session) else _registry(session)
     with reading(workspace.engine) as connection:
         newest = read_head(connection)
         confirmed = outbox.pending(
@@ -138,27 +146,31 @@ def status(session: ChainSession) -> AnchorStatus:
             states=(OutboxState.CONFIRMED, OutboxState.FINALISED),
             limit=ANCHORS_CHECKED_MAX,
         )
-    head = registry.head()
+    head = registry.head() if registry is not None else AnchorHead(0, None, 0)
     size = newest.size if newest is not None else 0
     root = RootHash(newest.signed.checkpoint.root) if newest is not None and size > 0 else None
     return AnchorStatus(
         origin=workspace.settings.log_origin,
-        state=_state(head, registry.root_at(size) if size else None, size, root),
+        state=_state(head, registry.root_at(size) if registry and size else None, size, root),
         size=size,
         root=root,
         anchored_size=head.size,
         anchored_at=datetime.fromtimestamp(head.anchored_at_s, UTC) if head.size else None,
-        orphaned=_orphaned(registry, confirmed),
+        orphaned=_orphaned(registry, confirmed, head.size),
     )
 
 
-def _orphaned(registry: AnchorRegistry, confirmed: list[Action]) -> tuple[int, ...]:
+def _orphaned(
+    registry: AnchorRegistry | None, confirmed: list[Action], covered: int
+) -> tuple[int, ...]:
     sizes = [int(action.payload["size"]) for action in confirmed]
-    roots = registry.roots_at(sizes)
+    roots = registry.roots_at(sizes) if registry is not None else [None] * len(sizes)
     return tuple(
         size
         for action, size, root in zip(confirmed, sizes, roots, strict=True)
-        if root is None or root.hex() != action.payload["root"]
+        # A smaller tree that the chain lost cannot be anchored any more; a larger one covers it.
+        if (root is None and size > covered)
+        or (root is not None and root.hex() != action.payload["root"])
     )
 
 
@@ -187,6 +199,17 @@ def _newest(workspace: Workspace) -> Head:
             ),
         )
     return head
+
+
+def _is_lost(session: ChainSession) -> bool:
+    """Return whether a development chain was begun anew, without what was deployed on it.
+
+    Raises:
+        ChainError: The registry was never deployed on this chain.
+    """
+    address = session.contract(REGISTRY).address
+    is_absent = code_state(session.rpc, REGISTRY, address) is CodeState.ABSENT
+    return is_absent and session.chain_id == DEV_CHAIN_ID
 
 
 def _registry(session: ChainSession) -> AnchorRegistry:

@@ -60,6 +60,7 @@ class ChainSession:
         self.workspace = workspace
         self.rpc = rpc
         self.chain_id = chain_id
+        self.clock = clock
         self.keys = KeyRing(workspace.keys_path, workspace.secret)
         self.dispatcher = Dispatcher(workspace.engine, rpc, clock)
         self._senders: dict[tuple[ChainRole, str], Sender] = {}

@@ -118,7 +118,8 @@ class Dispatcher:
         if action.tx_hash is None:
             return None
         found = self._rpc.call("eth_getTransactionReceipt", "0x" + action.tx_hash.hex())
-        return None if found is None else int(found["status"], 16)
+        with self._rpc.decoding("eth_getTransactionReceipt"):
+            return None if found is None else int(found["status"], 16)
 
     def _confirm(self, intent: Intent, action: Action) -> Action:
         """Mark an action whose effect the chain shows, with its block where the tx is ours."""

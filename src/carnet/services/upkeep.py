@@ -118,7 +118,7 @@ def _perform(
         gas_min=_GAS_BASE + _GAS_PER_ITEM * len(items),
     )
     done: dict[bytes, Swept] = {}
-    for event in book.abi.decode_logs(receipt.logs, address=book.address):
+    for event in book.decode_logs(receipt.logs):
         if event.name == "Swept":
             values = event.values
             done[values["id"]] = Swept(
