@@ -7,6 +7,7 @@ from typing import Any
 
 from carnet.chain.bound import BoundContract
 from carnet.chain.contract import Event
+from carnet.chain.rpc import BATCH_MAX
 from carnet.chain.signing import Confirmation, Finding, SigningDomain
 from carnet.contracts.typed_data import BOOK_DOMAIN_NAME
 from carnet.core.errors import ChainError, NotFoundError
@@ -25,6 +26,10 @@ class ReceivableState(IntEnum):
     WRITTEN_OFF = 6
     SETTLED = 7
     CANCELLED = 8
+
+
+OPEN_STATES = frozenset(range(ReceivableState.CONFIRMED, ReceivableState.DEFAULTED + 1))
+"""States in which money of a receivable can still move by the book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,17 @@ class ReceivableBook:
             lockbox=lockbox,
             lockbox_balance=self.balance_of(lockbox),
         )
+
+    def count_open(self) -> int:
+        """Return how many receivables of the book are open, or have money on hold."""
+        count = int(self.contract.read("count"))
+        found = 0
+        for start in range(0, count, BATCH_MAX):
+            places = [(place,) for place in range(start, min(start + BATCH_MAX, count))]
+            ids = [(each,) for each in self.contract.read_many("idAt", places)]
+            records = self.contract.read_many("receivable", ids)
+            found += sum(r["state"] in OPEN_STATES or r["held"] > 0 for r in records)
+        return found
 
     def waterfalls(self, receivable_id: bytes) -> list[Waterfall]:
         """Return every payment of a receivable with its legs, oldest first.

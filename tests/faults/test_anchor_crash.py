@@ -11,21 +11,23 @@ from sqlalchemy import select
 
 from carnet.chain.anchor import AnchorRegistry
 from carnet.chain.anvil import AnvilNode
-from carnet.chain.deployment import REGISTRY
+from carnet.chain.deployment import BOOK, CONTRACTS, GATE, REGISTRY
 from carnet.chain.keys import ChainRole
 from carnet.core.crash import CRASH_VARIABLE
 from carnet.core.digests import RootHash
 from carnet.core.errors import ChainError, ChainUnavailableError, ConflictError, NotFoundError
 from carnet.keeper.loop import Keeper
+from carnet.services import financing
 from carnet.services.anchoring import AnchorState, push, status
 from carnet.services.appending import append_records
 from carnet.services.chaining import ChainSession, open_chain
 from carnet.services.deploying import deploy
 from carnet.services.keys import ensure_key
+from carnet.services.receivables import show
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading
 from carnet.store.tables import OUTBOX
-from tests.fixtures_chain import CHAIN_START, CLOCK, attest
+from tests.fixtures_chain import CHAIN_START, CLOCK, SELLER, attest
 
 COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
 CRASH_POINTS = (
@@ -241,6 +243,29 @@ def test_deploy__another_issuer_is_refused_unless_replaced(session: ChainSession
         deploy(session, issuer="did:key:z6MkOther")
     report = deploy(session, issuer="did:key:z6MkOther", is_replacing=True)
     assert [each.is_new for each in report.contracts] == [False, False, True, True]
+
+
+def test_deploy__a_book_with_open_receivables_is_not_replaced(session: ChainSession) -> None:
+    financing.confirm(session, "RCV-1")
+    book = session.contract(BOOK).address
+    issuer = ensure_key(session.workspace, "issuer", CLOCK).did
+    deploy(session, issuer=issuer, is_replacing=True)
+    with pytest.raises(ConflictError, match=r"CRN-H-023.* 1 open receivable"):
+        deploy(session, issuer="did:key:z6MkOther", is_replacing=True)
+    assert session.contract(BOOK).address == book
+    assert not deploy(session, issuer=issuer).contracts[CONTRACTS.index(GATE)].is_new
+    found = show(session, "RCV-1").on_chain
+    assert found is not None
+    session.contract(BOOK).send(session.sender(ChainRole.SELLER, SELLER), "cancel", found.id)
+    deploy(session, issuer="did:key:z6MkOther", is_replacing=True)
+    assert session.contract(BOOK).address != book
+
+
+def test_deploy__a_book_that_cannot_be_asked_is_not_replaced(session: ChainSession) -> None:
+    book = session.contract(BOOK).address
+    session.rpc.call("anvil_setCode", book, "0x00")
+    with pytest.raises(ConflictError, match=r"CRN-H-023.*cannot be read"):
+        deploy(session, issuer="did:key:z6MkOther", is_replacing=True)
 
 
 def test_deploy__a_chain_begun_anew_is_deployed_again(session: ChainSession) -> None:

@@ -10,6 +10,7 @@ from carnet.chain.anchor import origin_hash_of
 from carnet.chain.bound import BoundContract
 from carnet.chain.deployment import (
     BOOK,
+    CONTRACTS,
     DOLLAR,
     GATE,
     REGISTRY,
@@ -23,9 +24,10 @@ from carnet.chain.deployment import (
     record_deployment,
 )
 from carnet.chain.keys import ChainRole, require_dev_chain
+from carnet.chain.receivable import ReceivableBook
 from carnet.chain.rpc import DEV_CHAIN_ID
 from carnet.core.digests import sha256
-from carnet.core.errors import ChainError, ConflictError
+from carnet.core.errors import ChainError, ChainUnavailableError, ConflictError
 from carnet.core.text import Text
 from carnet.services.chaining import ChainSession
 from carnet.services.dispatching import Call, Intent
@@ -70,15 +72,19 @@ def deploy(session: ChainSession, *, issuer: str, is_replacing: bool = False) ->
     Args:
         session: An open chain.
         issuer: Whose records the gate believes: the issuer's DID.
-        is_replacing: Deploy anew where other code or another issuer is found; old receivables
-            stay in the old book.
+        is_replacing: Deploy anew where other code or another issuer is found, unless the book
+            that would be left behind has open receivables: a new book does not know of them, and
+            would let them be financed a second time.
 
     Raises:
+        ConflictError: The book that would be replaced has open receivables.
         ChainError: Other contracts stand at the recorded addresses, or another account owns the
             origin of the log.
     """
     require_dev_chain(session.chain_id, Text("Deploying with test money", "部署测试币合约"))
     run = _Run(session, is_replacing=is_replacing)
+    if is_replacing:
+        _require_book_done(session, issuer)
     admin = session.keys.address(ChainRole.ADMIN)
     origin_hash = origin_hash_of(session.workspace.settings.log_origin)
     anchorer = session.keys.address(ChainRole.ANCHORER)
@@ -128,6 +134,35 @@ def grant_role(
         )
     )
     return lacked
+
+
+def _require_book_done(session: ChainSession, issuer: str) -> None:
+    """Check that no open receivable would stay behind in a book that is replaced.
+
+    Raises:
+        ConflictError: One would, or the book is of a version that cannot be asked.
+    """
+    with reading(session.workspace.engine) as connection:
+        found = find_deployments(connection, session.chain_id)
+    codes = {name: code_state(session.rpc, name, each.address) for name, each in found.items()}
+    if codes.get(BOOK, CodeState.ABSENT) is CodeState.ABSENT:
+        return
+    contracts = {name: bind(session.rpc, each) for name, each in found.items()}
+    is_kept = (
+        [codes.get(name) for name in CONTRACTS] == [CodeState.SAME] * len(CONTRACTS)
+        and _trusts(issuer)(contracts[GATE])
+        and _uses(contracts[DOLLAR], contracts[GATE])(contracts[BOOK])
+    )
+    if is_kept:
+        return
+    try:
+        count: int | None = ReceivableBook(contracts[BOOK], contracts[DOLLAR]).count_open()
+    except ChainUnavailableError:
+        raise
+    except ChainError:
+        count = None
+    if count != 0:
+        raise _book_in_use(contracts[BOOK].address, count)
 
 
 IsFit = Callable[[BoundContract], bool]
@@ -251,6 +286,24 @@ def _origin_taken(origin: str, owner: str, anchorer: str) -> ConflictError:
     )
 
 
+def _book_in_use(address: str, count: int | None) -> ConflictError:
+    if count is None:
+        en = f"The book at {address} cannot be read by this version, so it is not replaced."
+        zh = f"此版本无法读取 {address} 处的账簿，因此不予替换。"
+    else:
+        en = f"The book at {address} has {count} open receivable(s), so it is not replaced."
+        zh = f"{address} 处的账簿有 {count} 笔未结清的应收账款，因此不予替换。"
+    return ConflictError(
+        "CRN-H-023",
+        Text(en, zh),
+        Text(
+            "A new book does not know of them and would let them be financed twice. Settle or "
+            "cancel them first, or begin another development chain.",
+            "新账簿不知道这些应收账款，会使其被重复融资。请先结清或取消，或另起一条开发链。",
+        ),
+    )
+
+
 def _other_code(found: Deployment) -> ChainError:
     return ChainError(
         "CRN-H-017",
@@ -261,7 +314,7 @@ def _other_code(found: Deployment) -> ChainError:
             "或是为其他签发方、代币或闸门配置的。",
         ),
         Text(
-            "Run `carnet chain deploy --replace`; receivables of the old book stay in it.",
-            "请运行 `carnet chain deploy --replace`；旧账簿中的应收账款仍留在其中。",
+            "Run `carnet chain deploy --replace` once no receivable of the old book is open.",
+            "待旧账簿中没有未结清的应收账款后，请运行 `carnet chain deploy --replace`。",
         ),
     )
