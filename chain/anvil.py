@@ -283,6 +283,10 @@ class AnvilNode:
             if self._genesis() is not None or latest >= int(time.time()):
                 rpc.call("evm_setTime", latest + 1)
 
+    def keeps_own_time(self) -> bool:
+        """Return whether the chain was told when to begin: its time is not the machine's then."""
+        return self._genesis() is not None
+
     def _genesis(self) -> datetime | None:
         try:
             fields = json.loads((self.folder / "genesis.json").read_text(encoding="utf-8"))

@@ -6,10 +6,25 @@ from carnet.chain.keys import require_dev_chain
 from carnet.chain.rpc import RpcClient
 from carnet.core.text import Text
 
+LAG_MAX_S = 5
+"""How much older than the node's time the latest block may be where the present instant matters."""
+
 
 def chain_now(rpc: RpcClient) -> datetime:
     """Return the instant of the latest block."""
     return datetime.fromtimestamp(rpc.block_timestamp_s(), UTC)
+
+
+def catch_up(rpc: RpcClient) -> None:
+    """Mine a block where the latest one is older than the time of a development node.
+
+    Such a node mines only when something is sent, so that after idle days its views would answer
+    for the day of the last block.
+    """
+    latest = rpc.block_timestamp_s()
+    # The pending block would be mined at the present instant of the node.
+    if rpc.block_timestamp_s("pending") - latest > LAG_MAX_S:
+        rpc.call("evm_mine")
 
 
 def advance_to(rpc: RpcClient, chain_id: int, instant: datetime) -> datetime:

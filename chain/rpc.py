@@ -218,9 +218,9 @@ class RpcClient:
         """Return the number of the latest block."""
         return self.quantity("eth_blockNumber")
 
-    def block_timestamp_s(self) -> int:
+    def block_timestamp_s(self, block_name: str = "latest") -> int:
         """Return the timestamp of the latest block in seconds since 1970-01-01."""
-        block = self.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 - JSON-RPC takes it by position
+        block = self.call("eth_getBlockByNumber", block_name, False)  # noqa: FBT003 - JSON-RPC takes it by position
         with self.decoding("eth_getBlockByNumber"):
             return int(block["timestamp"], 16)
 

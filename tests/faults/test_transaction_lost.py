@@ -139,3 +139,26 @@ def test_pay__stored_for_a_chain_that_was_begun_anew_is_signed_anew(
         paid = _pay(session, "second")
         assert paid.raw_tx != kept
         assert _lockbox(session) == PAID
+
+
+def test_now__after_idle_days_is_that_of_the_machine_and_not_of_the_last_block(
+    chain_workspace: Workspace,
+) -> None:
+    idle = 61 * 86_400
+    with open_chain(chain_workspace, clock=CLOCK) as session:
+        deploy(session, issuer=ensure_key(chain_workspace, "issuer", CLOCK).did)
+        push(session)
+        before = session.rpc.block_timestamp_s()
+        session.rpc.call("evm_setTime", before + idle)
+        assert session.rpc.block_timestamp_s() == before
+        assert session.now().timestamp() >= before + idle
+        block = session.rpc.block_number()
+        session.now()
+        assert session.rpc.block_number() == block
+
+
+def test_now__on_a_chain_told_when_to_begin_mines_nothing(session: ChainSession) -> None:
+    session.rpc.call("evm_setTime", session.rpc.block_timestamp_s() + 86_400)
+    block = session.rpc.block_number()
+    session.now()
+    assert session.rpc.block_number() == block

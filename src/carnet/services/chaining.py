@@ -15,7 +15,7 @@ from carnet.chain.deployment import (
     error_abis,
     find_deployments,
 )
-from carnet.chain.devtime import chain_now
+from carnet.chain.devtime import catch_up, chain_now
 from carnet.chain.keys import ChainRole, KeyRing, fund_on_dev_chain
 from carnet.chain.rpc import RpcClient, redact_url
 from carnet.chain.transactions import Sender
@@ -103,7 +103,14 @@ class ChainSession:
         return bind(self.rpc, found)
 
     def now(self) -> datetime:
-        """Return the instant of the chain's latest block."""
+        """Return the instant of the chain's latest block.
+
+        On the workspace's own development chain that is the present one, unless the chain was told
+        when to begin.
+        """
+        is_managed = not self.workspace.settings.rpc_url
+        if is_managed and not AnvilNode(self.workspace.chain_path).keeps_own_time():
+            catch_up(self.rpc)
         return chain_now(self.rpc)
 
 

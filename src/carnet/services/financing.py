@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from carnet.chain.deployment import BOOK
-from carnet.chain.devtime import chain_now
 from carnet.chain.keys import ChainRole, platform_id_of, require_dev_chain
 from carnet.chain.receivable import ReceivableBook, ReceivableState
 from carnet.chain.signing import Confirmation, Finding, nonce_of, sign_statement
@@ -240,6 +239,8 @@ class _Deal:
 
     @classmethod
     def of(cls, session: ChainSession, receivable_id: str) -> "_Deal":
+        # What the book says depends on the day: a chain that idled is brought up to it first.
+        session.now()
         book = open_book(session)
         fact = find_receivable(session.workspace, receivable_id)
         return cls(session, book, fact, id_on_chain(book, fact))
@@ -482,7 +483,7 @@ def _not_in_force(deal: _Deal, *, is_holding: bool) -> ConflictError:
 def _signed_finding(deal: _Deal, code: int, evidence: bytes, nonce: int) -> bytes:
     session = deal.session
     last = int(deal.book.contract.read("receivable", deal.id)["findingAt"])
-    now = int(chain_now(session.rpc).timestamp())
+    now = int(session.now().timestamp())
     if now <= last:
         # The contract wants each finding to be later than the one before it.
         time.sleep(1.1)

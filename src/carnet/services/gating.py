@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from carnet.chain.anchor import AnchorRegistry
 from carnet.chain.deployment import GATE, REGISTRY
-from carnet.chain.devtime import chain_now
 from carnet.chain.gate import Attestation, ComplianceGate
 from carnet.chain.keys import ChainRole
 from carnet.chain.signing import Finding, SigningDomain, nonce_of, sign_statement
@@ -116,7 +115,7 @@ def revoke(
     place = f"{session.chain_id}:{contract.address}:{subject.hex()}"
 
     def call() -> Call:
-        statement = Finding(subject, code, evidence, int(chain_now(session.rpc).timestamp()), nonce)
+        statement = Finding(subject, code, evidence, int(session.now().timestamp()), nonce)
         domain = SigningDomain(GATE_DOMAIN_NAME, session.chain_id, contract.address)
         signature = sign_statement(session.keys.account(ChainRole.COMPLIANCE), statement, domain)
         return Call(contract.address, gate.revoke_call(statement, signature))

@@ -13,6 +13,7 @@ from eth_abi.abi import encode
 from carnet.chain.bound import BoundContract
 from carnet.chain.deployment import BOOK
 from carnet.chain.keys import ChainRole
+from carnet.core.digests import sha256
 from carnet.services.chaining import ChainSession
 
 ITEMS_MAX = 20
@@ -67,11 +68,19 @@ class UpkeepReport:
     is_dry_run: bool
 
 
-def find_due(session: ChainSession, *, limit: int = ITEMS_PER_TICK_MAX) -> list[DueItem]:
+def find_due(
+    session: ChainSession, *, limit: int = ITEMS_PER_TICK_MAX, turn: int = 0
+) -> list[DueItem]:
     """Return what is due, in the order of registration.
 
-    The registered receivables are looked through in windows no larger than one transaction, so
-    that items which fail again and again can never hide those behind them.
+    All that is registered is looked through, in windows no larger than one transaction. Where more
+    is due than the limit, the turn says where in it to begin, so that items which fail again and
+    again can never hide those behind them.
+
+    Args:
+        session: An open chain.
+        limit: The most items to return.
+        turn: Any number, another one for each round.
     """
     book = session.contract(BOOK)
     count = min(int(book.read("count")), REGISTERED_MAX)
@@ -80,9 +89,10 @@ def find_due(session: ChainSession, *, limit: int = ITEMS_PER_TICK_MAX) -> list[
         arguments = [(encode(["uint256", "uint256"], [start, ITEMS_MAX]),) for start in windows]
         for _, data in book.read_many("checkUpkeep", arguments):
             found.extend(_items(data))
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    if len(found) <= limit:
+        return found
+    first = turn % len(found)
+    return (found[first:] + found[:first])[:limit]
 
 
 def keep_up(session: ChainSession, *, is_dry_run: bool = False) -> UpkeepReport:
@@ -92,7 +102,7 @@ def keep_up(session: ChainSession, *, is_dry_run: bool = False) -> UpkeepReport:
         ChainUnavailableError: The node does not answer.
     """
     at = session.now()
-    due = find_due(session)
+    due = find_due(session, turn=_turn(at))
     swept: list[Swept] = []
     gas_used = 0
     if due and not is_dry_run:
@@ -128,6 +138,11 @@ def _perform(
             name = event.values["id"]
             done[name] = Swept(name, 0, event.values["amount"], receipt.tx_hash)
     return list(done.values()), receipt.gas_used
+
+
+def _turn(at: datetime) -> int:
+    """Return a number for a round that has no pattern: the keeper keeps nothing between rounds."""
+    return int.from_bytes(sha256(str(int(at.timestamp())).encode("ascii"))[:8], "big")
 
 
 def _items(data: bytes) -> Iterator[DueItem]:
