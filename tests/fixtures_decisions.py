@@ -15,8 +15,10 @@ from carnet.ledger.record import Record
 from carnet.services.appending import append_records
 from carnet.services.attesting import issue_attestations
 from carnet.services.importing import import_files
+from carnet.services.reviewing import facts_digests, newest_packs
 from carnet.services.workspace import Workspace
-from carnet.store.engine import writing
+from carnet.store.engine import reading, writing
+from carnet.store.facts import current_facts
 from carnet.store.tables import DECISION
 from tests.fixtures_chain import FACTS, LISTINGS
 from tests.fixtures_ledger import NOW
@@ -44,8 +46,16 @@ def decide(
     conformity: str = "conforming",
 ) -> bytes:
     """Store a decision as a review would, and return its digest."""
+    rules = newest_packs()[pack]
+    with reading(workspace.engine) as connection:
+        facts = facts_digests(rules, list(current_facts(connection)), as_of)
+    facts_digest = facts.get(case, sha256(b"no facts"))
     body = {
         "case": {"type": case_type, "id": case},
+        "version": rules.version,
+        "pack_digest": rules.digest.hex(),
+        "facts_digest": facts_digest.hex(),
+        "follows": None,
         "as_of": as_of.isoformat(),
         "pack": pack,
         "conformity": conformity,
@@ -60,9 +70,9 @@ def decide(
         "case_type": case_type,
         "case_id": case,
         "pack": pack,
-        "version": "0.1.0",
-        "pack_digest": sha256(pack.encode()),
-        "facts_digest": sha256(b"facts"),
+        "version": rules.version,
+        "pack_digest": rules.digest,
+        "facts_digest": facts_digest,
         "as_of": as_of,
         "engine": "reference",
         "conformity": conformity,

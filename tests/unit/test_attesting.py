@@ -48,7 +48,7 @@ def test_issue__replaces_the_newest_of_the_same_pack_alone(
 ) -> None:
     days = [DAY + timedelta(days=number) for number in range(3)]
     own = [decide(seller, as_of=day) for day in days]
-    other = decide(seller, pack="eu-gpsr")
+    other = decide(seller, pack="us-fcc")
     first, second, foreign, third = issue_attestations(
         seller, [own[0], own[1], other, own[2]], clock
     )
@@ -65,3 +65,15 @@ def test_issue__what_cannot_be_attested(seller: Workspace, clock: FixedClock) ->
         with pytest.raises(InputError, match="CRN-L-011"):
             issue_attestations(seller, [digest], clock)
     assert len(LogReader(seller.engine).pending()) == 1  # the issuer's key event
+
+
+def test_issue__an_older_day_does_not_replace_a_newer_one(
+    seller: Workspace, clock: FixedClock
+) -> None:
+    older, newer = decide(seller), decide(seller, as_of=DAY + timedelta(days=1))
+    issue_attestations(seller, [newer], clock)
+    append_records(seller, clock)
+    clock.advance(timedelta(hours=1))
+    with pytest.raises(InputError, match="CRN-L-015"):
+        issue_attestations(seller, [older], clock)
+    assert append_records(seller, clock) == []

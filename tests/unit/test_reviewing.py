@@ -1,21 +1,31 @@
 """The entry review: what it keeps, what it repeats, and what it says it did not look at."""
 
+import csv
+import dataclasses
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
+from typer.testing import CliRunner
 
+from carnet.cli.main import app
+from carnet.core.canonical import canonical, parse_canonical
 from carnet.core.clock import FixedClock
-from carnet.core.errors import InputError, NotFoundError
+from carnet.core.digests import sha256
+from carnet.core.errors import ConflictError, InputError, LedgerFatalError, NotFoundError
+from carnet.services import reviewing
+from carnet.services.appending import append_records
 from carnet.services.approvals import read_confirmations, sign_confirmations
+from carnet.services.attesting import issue_attestations
 from carnet.services.demo.sample import sample_folder
 from carnet.services.importing import import_files
 from carnet.services.reviewing import find_decisions, newest_packs, review, stored_decisions
 from carnet.services.workspace import Workspace, create
-from carnet.store.engine import reading
+from carnet.store.engine import reading, writing
 from carnet.store.tables import DECISION
 
 AS_OF = date(2026, 11, 23)
@@ -127,3 +137,112 @@ def test_find_decisions__refuses_what_was_not_decided(workspace: Workspace) -> N
     assert len(find_decisions(workspace, AS_OF)) == 1
     with pytest.raises(NotFoundError, match="LST-EAR-01-US"):
         find_decisions(workspace, AS_OF, ["LST-EAR-01-US"])
+
+
+LISTING = "LST-EAR-01-EU"
+
+
+def set_certificate(workspace: Workspace, folder: Path, **changes: str) -> None:
+    """Import the certificate of the listing again, with some fields changed."""
+    with (sample_folder() / "seller" / "certificate.csv").open() as source:
+        row = next(each for each in csv.DictReader(source) if each["id"] == "CRT-001")
+    path = folder / "certificate.csv"
+    with path.open("w") as target:
+        writer = csv.DictWriter(target, fieldnames=list(row))
+        writer.writeheader()
+        writer.writerow({**row, **changes})
+    import_files(workspace, [path], FixedClock(NOW), is_replacing=True)
+
+
+WITHDRAWN = {"status": "withdrawn", "status_on": "2026-11-01"}
+
+
+def test_review__a_verdict_that_comes_back_is_the_latest_and_is_attested(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    confirm_all(workspace)
+    clock = FixedClock(NOW)  # It never moves: the order is not that of a clock.
+    records, verdicts = [], []
+    for changes in (WITHDRAWN, {}, WITHDRAWN):
+        set_certificate(workspace, tmp_path, **changes)
+        found = review(workspace, as_of=AS_OF, clock=clock, listing_ids=[LISTING])
+        (stored,) = find_decisions(workspace, AS_OF, [LISTING])
+        assert stored["digest"] == found.reviewed[0].digest.hex()
+        verdicts.append(stored["conformity"])
+        records += issue_attestations(workspace, [found.reviewed[0].digest], clock)
+        append_records(workspace, clock)
+    assert verdicts == ["nonconforming", "conforming", "nonconforming"]
+    assert [each.subject["conformity"] for each in records] == verdicts
+    assert [each.entry.supersedes for each in records] == [
+        None,
+        records[0].digest,
+        records[1].digest,
+    ]
+    review(workspace, as_of=AS_OF, clock=clock, listing_ids=[LISTING])
+    assert count(workspace) == 3
+
+
+def test_issue__refuses_a_decision_whose_facts_have_changed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    confirm_all(workspace)
+    found = review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
+    set_certificate(workspace, tmp_path, **WITHDRAWN)
+    digest = found.reviewed[0].digest
+    with pytest.raises(ConflictError, match="its facts have changed since"):
+        issue_attestations(workspace, [digest], FixedClock(NOW))
+    review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
+    with pytest.raises(ConflictError, match="it was decided again since"):
+        issue_attestations(workspace, [digest], FixedClock(NOW))
+
+
+def test_review__refuses_a_pack_that_changed_under_its_version(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
+    packs = newest_packs()
+    changed = dataclasses.replace(packs["eu-ce"], digest=sha256(b"changed"))
+    monkeypatch.setattr(reviewing, "newest_packs", lambda: {**packs, "eu-ce": changed})
+    with pytest.raises(InputError, match="CRN-R-100"):
+        review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
+    with pytest.raises(ConflictError, match="the rule pack has changed since"):
+        issue_attestations(workspace, [found.reviewed[0].digest], FixedClock(NOW))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"digest": sha256(b"another")},
+        {"digest": sha256(b"[]"), "body": b"[]"},
+        {"digest": None, "conformity": "conforming"},
+        {"digest": None, "follows": sha256(b"nothing").hex()},
+        {"digest": None, "follows": None},
+    ],
+)
+def test_decisions__a_row_that_is_not_what_was_decided_stops_every_reader(
+    workspace: Workspace, changes: dict[str, object]
+) -> None:
+    review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
+    with writing(workspace.engine) as connection:
+        row = dict(connection.execute(DECISION.select()).mappings().one())
+        row |= changes
+        if row["digest"] is None:
+            content = parse_canonical(row["body"]) | {"measures": {"made_up": 1}}
+            if "follows" in row:
+                content["follows"] = row.pop("follows")
+            row["body"] = canonical(content)
+            row["digest"] = sha256(row["body"])
+        connection.execute(insert(DECISION), row)
+    with pytest.raises(LedgerFatalError, match="CRN-R-098"):
+        find_decisions(workspace, AS_OF)
+    with pytest.raises(LedgerFatalError, match="CRN-R-098"):
+        review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
+    with pytest.raises(LedgerFatalError, match="CRN-R-098"):
+        issue_attestations(workspace, [row["digest"]], FixedClock(NOW))
+
+
+def test_review_command__of_nothing_is_not_clean(tmp_path: Path) -> None:
+    create(tmp_path / "w", clock=FixedClock(NOW))
+    command = ["review", "--all", "-w", str(tmp_path / "w"), "--format", "json"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert (done.exit_code, json.loads(done.stdout)["decisions"]) == (3, [])

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
-from carnet.core.canonical import parse_canonical
 from carnet.core.clock import Clock
-from carnet.core.errors import InputError, NotFoundError
+from carnet.core.errors import InputError
 from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
 from carnet.ledger.append import stage_records
 from carnet.ledger.entry import ATTESTATION_PREFIX
-from carnet.ledger.reader import batches
+from carnet.ledger.reader import stored_record
 from carnet.ledger.record import (
     ATTESTATION_TYPE,
     LISTING_URN,
@@ -25,21 +24,20 @@ from carnet.ledger.record import (
     Record,
     Validity,
     new_salt,
-    parse_record,
     sign_record,
     urn_of_digest,
 )
+from carnet.services.decisions import LISTING, StoredDecision, decisions_of
 from carnet.services.keys import ensure_key
+from carnet.services.reviewing import require_current
 from carnet.services.workspace import Workspace
 from carnet.store.engine import writing
 from carnet.store.facts import existing
 from carnet.store.locks import Lock
-from carnet.store.tables import DECISION, RECORD
+from carnet.store.tables import LOG_ENTRY, RECORD
 
 VALID_DAYS: Final = 90
 """How long an attestation holds where nothing else is asked: one quarter."""
-
-LISTING: Final = "listing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +67,33 @@ def issue_attestations(
 
     Raises:
         NotFoundError: A decision is not stored.
-        InputError: It is not on a listing, or the facts of the listing are missing.
+        InputError: It is not on a listing, the facts of the listing are missing, or a later
+            attestation of it stands.
+        ConflictError: Facts, rules or the decision itself have changed since.
+        LedgerFatalError: A stored decision or record is damaged.
     """
     issuer = ensure_key(workspace, "issuer", clock).issuer
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
-        rows = _decision_rows(connection, decisions)
-        sellers = _sellers(connection, [row.case_id for row in rows if row.case_type == LISTING])
-        records = []
-        for row in rows:
-            record = _existing_record(connection, urn_of_digest(row.digest))
-            if record is None:
-                item = _attested(row, sellers)
-                newest = _newest_of(connection, item.subject, item.pack)
+        found = decisions_of(connection, decisions)
+        known = {item.digest: _existing_record(connection, item) for item in found}
+        fresh = [item for item in found if known[item.digest] is None]
+        sellers = _sellers(connection, fresh)
+        items = [_attested(item, sellers) for item in fresh]
+        require_current(connection, fresh)
+        for item in items:
+            if known[item.digest] is None:
+                newest = _newest_of(connection, item)
                 record = _sign_attestation(item, issuer, clock.now(), newest, valid_days)
-                stage_records(connection, [record], clock, {record.record_id: row.digest})
-            records.append(record)
-    return records
+                stage_records(connection, [record], clock, {record.record_id: item.digest})
+                known[item.digest] = record
+    records = [known[item.digest] for item in found]
+    return [record for record in records if record is not None]
 
 
-def _decision_rows(connection: Connection, digests: Sequence[bytes]) -> list[Row[Any]]:
-    found: dict[bytes, Row[Any]] = {}
-    for group in batches(digests):
-        rows = connection.execute(select(DECISION).where(DECISION.c.digest.in_(group)))
-        found |= {row.digest: row for row in rows}
-    missing = [item for item in digests if item not in found]
-    if missing:
-        raise NotFoundError(
-            "CRN-L-010",
-            Text(f"There is no decision {missing[0].hex()}.", f"没有判定 {missing[0].hex()}。"),
-            Text("Decide first: `carnet review --all`.", "请先审核：`carnet review --all`。"),
-        )
-    return [found[item] for item in digests]
-
-
-def _sellers(connection: Connection, listing_ids: Sequence[str]) -> dict[str, str]:
-    listings = existing(connection, LISTING, set(listing_ids))
+def _sellers(connection: Connection, decisions: Sequence[StoredDecision]) -> dict[str, str]:
+    lines = {item.line for item in decisions}
+    names = {line.case_id for line in lines if line.case_type == LISTING}
+    listings = existing(connection, LISTING, names)
     product_of = {
         name: str(version.fact().fields["product_id"]) for name, version in listings.items()
     }
@@ -115,35 +105,36 @@ def _sellers(connection: Connection, listing_ids: Sequence[str]) -> dict[str, st
     }
 
 
-def _existing_record(connection: Connection, record_id: str) -> Record | None:
-    query = select(RECORD.c.body).where(RECORD.c.record_id == record_id)
-    body = connection.execute(query).scalar_one_or_none()
-    return None if body is None else parse_record(body)
+def _existing_record(connection: Connection, decision: StoredDecision) -> Record | None:
+    name = urn_of_digest(decision.digest)
+    query = select(RECORD.c.record_hash, RECORD.c.body).where(RECORD.c.record_id == name)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else stored_record(bytes(row.record_hash), bytes(row.body))
 
 
-def _attested(row: Row[Any], sellers: Mapping[str, str]) -> _Attested:
-    if row.case_type != LISTING or row.case_id not in sellers:
-        raise _not_attestable(row.case_type, row.case_id)
-    seller = sellers[row.case_id]
-    body = parse_canonical(row.body)
-    subject = listing_hash(row.case_id, seller)
+def _attested(decision: StoredDecision, sellers: Mapping[str, str]) -> _Attested:
+    line, body = decision.line, decision.content
+    if line.case_type != LISTING or line.case_id not in sellers:
+        raise _not_attestable(line.case_type, line.case_id)
+    seller = sellers[line.case_id]
+    subject = listing_hash(line.case_id, seller)
     fields = {
         "id": LISTING_URN + subject.hex(),
-        "listing": row.case_id,
+        "listing": line.case_id,
         "seller": seller,
-        "pack": {"id": row.pack, "version": row.version, "digest": row.pack_digest.hex()},
-        "asOf": row.as_of.isoformat(),
-        "conformity": row.conformity,
+        "pack": {"id": line.pack, "version": body["version"], "digest": body["pack_digest"]},
+        "asOf": body["as_of"],
+        "conformity": body["conformity"],
         "officerConfirmed": sorted(set(body["officer_confirmed"])),
         "findings": [
             {"rule": item["rule"], "severity": item["severity"]} for item in body["findings"]
         ],
         "measures": body["measures"],
         "outputs": body["outputs"],
-        "decisionDigest": row.digest.hex(),
+        "decisionDigest": decision.digest.hex(),
         "salt": new_salt(),
     }
-    return _Attested(row.digest, row.as_of, subject, row.pack, fields)
+    return _Attested(decision.digest, line.as_of, subject, line.pack, fields)
 
 
 def _not_attestable(case_type: str, case_id: str) -> InputError:
@@ -160,18 +151,46 @@ def _not_attestable(case_type: str, case_id: str) -> InputError:
     )
 
 
-def _newest_of(connection: Connection, subject: bytes, pack: str) -> bytes | None:
-    """Return the attestation of a listing under a pack that no other replaces."""
-    query = select(RECORD.c.record_hash, RECORD.c.supersedes, RECORD.c.body).where(
-        RECORD.c.subject == subject, RECORD.c.kind.startswith(ATTESTATION_PREFIX)
+def _newest_of(connection: Connection, item: _Attested) -> bytes | None:
+    """Return the attestation that a new one replaces: of that listing and pack, itself unreplaced.
+
+    Raises:
+        InputError: One of a later day stands; what was true before does not replace it.
+    """
+    query = (
+        select(RECORD.c.record_hash, RECORD.c.body)
+        .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
+        .where(RECORD.c.subject == item.subject, RECORD.c.kind.startswith(ATTESTATION_PREFIX))
+        .order_by(LOG_ENTRY.c.index.is_(None), LOG_ENTRY.c.index, RECORD.c.created_at)
     )
-    rows = [
-        row
-        for row in connection.execute(query.order_by(RECORD.c.created_at))
-        if parse_canonical(row.body)["credentialSubject"]["pack"]["id"] == pack
-    ]
-    replaced = {row.supersedes for row in rows}
-    return next((row.record_hash for row in rows if row.record_hash not in replaced), None)
+    rows = connection.execute(query)
+    records = [stored_record(bytes(row.record_hash), bytes(row.body)) for row in rows]
+    same = [record for record in records if record.subject["pack"]["id"] == item.pack]
+    replaced = {record.entry.supersedes for record in same}
+    standing = [record for record in same if record.digest not in replaced]
+    latest = max((str(record.subject["asOf"]) for record in standing), default="")
+    if latest > item.as_of.isoformat():
+        raise _older(item, latest)
+    # Of several of one day the last in the log is taken: max returns the first of equals.
+    newest = max(reversed(standing), key=lambda record: str(record.subject["asOf"]), default=None)
+    return newest.digest if newest else None
+
+
+def _older(item: _Attested, latest: str) -> InputError:
+    name = item.fields["listing"]
+    return InputError(
+        "CRN-L-015",
+        Text(
+            f"The listing {name} is attested as of {latest} under {item.pack}; an attestation as "
+            f"of {item.as_of} cannot replace that.",
+            f"上架商品 {name} 在规则包 {item.pack} 下已有基准日为 {latest} 的证明；"
+            f"基准日为 {item.as_of} 的证明不能取代它。",
+        ),
+        Text(
+            f"Review and issue with --as-of {latest} or later.",
+            f"请以 --as-of {latest} 或之后的日期审核并签发。",
+        ),
+    )
 
 
 def _sign_attestation(

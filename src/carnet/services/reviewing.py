@@ -1,21 +1,22 @@
 """The entry review: every listing decided by the packs of its market, the decisions kept.
 
 A decision is stored under the hash of what it says, together with the hash of the facts it rests
-on, so deciding the same about the same facts adds nothing. A listing that no pack decided is
-reported as not reviewed: it is never passed over in silence.
+on and the decision that it follows. Deciding the same as the latest one about the same facts adds
+nothing; a verdict that comes back after another one is a new decision. A listing that no pack
+decided is reported as not reviewed: it is never passed over in silence.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select
 
-from carnet.core.canonical import canonical, parse_canonical
+from carnet.core.canonical import canonical
 from carnet.core.clock import Clock
 from carnet.core.digests import sha256
-from carnet.core.errors import NotFoundError
+from carnet.core.errors import ConflictError, InputError, NotFoundError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
@@ -25,13 +26,13 @@ from carnet.rules.engine import evaluate
 from carnet.rules.pack import load_pack
 from carnet.rules.shelf import SHELF, shelved_packs
 from carnet.services.approvals import confirmed_parameters
+from carnet.services.decisions import LISTING, Line, StoredDecision, latest_decisions
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.facts import current_facts, fact_digest
 from carnet.store.locks import Lock
 from carnet.store.tables import DECISION
 
-LISTING: Final = "listing"
 REVIEWABLE: Final = ("draft", "released")
 """The statuses of packs that decide; a proposal is for what-if alone."""
 
@@ -111,24 +112,9 @@ def newest_packs() -> dict[str, Pack]:
     }
 
 
-def _body(pack: Pack, as_of: date, decision: Decision, facts_digest: bytes) -> bytes:
-    return canonical(
-        {
-            "pack": pack.id,
-            "version": pack.version,
-            "pack_digest": pack.digest.hex(),
-            "as_of": as_of.isoformat(),
-            "facts_digest": facts_digest.hex(),
-            **decision.to_json(),
-        }
-    )
-
-
-def _facts_digests(
-    pack: Pack, facts: Collection[Fact], as_of: date, confirmed: frozenset[str]
-) -> dict[str, bytes]:
-    """Return for each case the hash over the ids and contents of its facts."""
-    cases, _ = assemble(start_run(pack, as_of, confirmed), facts)
+def facts_digests(pack: Pack, facts: Collection[Fact], as_of: date) -> dict[str, bytes]:
+    """Return for each case of a pack, by id, the hash over the ids and contents of its facts."""
+    cases, _ = assemble(start_run(pack, as_of, frozenset()), facts)
     return {
         case.anchor.id: sha256(
             canonical(
@@ -139,45 +125,98 @@ def _facts_digests(
     }
 
 
-def _decide(
-    pack: Pack, facts: Collection[Fact], as_of: date, confirmed: frozenset[str], engine: str
-) -> Iterator[tuple[Reviewed, dict[str, Any]]]:
-    digests = _facts_digests(pack, facts, as_of, confirmed)
-    result = evaluate(pack, facts, as_of, engine, confirmed)
-    for decision in result.decisions:
-        facts_digest = digests[decision.case[1]]
-        body = _body(pack, as_of, decision, facts_digest)
-        digest = sha256(body)
-        yield (
-            Reviewed(digest, pack, decision),
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One decision before it is known which one it follows."""
+
+    pack: Pack
+    decision: Decision
+    as_of: date
+    facts_digest: bytes
+
+    @property
+    def line(self) -> Line:
+        return Line(*self.decision.case, self.pack.id, self.as_of)
+
+    def body(self, follows: bytes | None) -> bytes:
+        return canonical(
             {
-                "digest": digest,
-                "case_type": decision.case[0],
-                "case_id": decision.case[1],
-                "pack": pack.id,
-                "version": pack.version,
-                "pack_digest": pack.digest,
-                "facts_digest": facts_digest,
-                "as_of": as_of,
-                "engine": engine,
-                "conformity": decision.conformity,
-                "body": body,
-            },
+                "pack": self.pack.id,
+                "version": self.pack.version,
+                "pack_digest": self.pack.digest.hex(),
+                "as_of": self.as_of.isoformat(),
+                "facts_digest": self.facts_digest.hex(),
+                "follows": follows and follows.hex(),
+                **self.decision.to_json(),
+            }
         )
 
+    def row(self, digest: bytes, follows: bytes | None) -> dict[str, Any]:
+        return {
+            "digest": digest,
+            "case_type": self.decision.case[0],
+            "case_id": self.decision.case[1],
+            "pack": self.pack.id,
+            "version": self.pack.version,
+            "pack_digest": self.pack.digest,
+            "facts_digest": self.facts_digest,
+            "as_of": self.as_of,
+            "conformity": self.decision.conformity,
+            "body": self.body(follows),
+        }
 
-def _store(connection: Connection, rows: Mapping[bytes, dict[str, Any]], clock: Clock) -> None:
-    known = set(
-        connection.execute(
-            select(DECISION.c.digest).where(
-                DECISION.c.as_of.in_({r["as_of"] for r in rows.values()})
-            )
-        ).scalars()
-    )
-    now = clock.now()
-    fresh = [{**row, "decided_at": now} for digest, row in rows.items() if digest not in known]
+
+def _decide(
+    pack: Pack, facts: Collection[Fact], as_of: date, confirmed: frozenset[str], engine: str
+) -> Iterator[_Draft]:
+    digests = facts_digests(pack, facts, as_of)
+    for decision in evaluate(pack, facts, as_of, engine, confirmed).decisions:
+        yield _Draft(pack, decision, as_of, digests[decision.case[1]])
+
+
+def _store(
+    connection: Connection, drafts: Collection[_Draft], as_of: date, engine: str, clock: Clock
+) -> list[Reviewed]:
+    """Store what differs from the latest decisions, and return each under its digest."""
+    for pack in {draft.pack.id: draft.pack for draft in drafts}.values():
+        _require_same_pack(connection, pack)
+    latest = latest_decisions(connection, as_of)
+    common = {"engine": engine, "decided_at": clock.now()}
+    reviewed, fresh = [], []
+    for draft in drafts:
+        last = latest.get(draft.line)
+        digest = sha256(draft.body(last.follows if last else None))
+        if last is None or digest != last.digest:
+            follows = last.digest if last else None
+            digest = sha256(draft.body(follows))
+            fresh.append(draft.row(digest, follows) | common)
+        reviewed.append(Reviewed(digest, draft.pack, draft.decision))
     if fresh:
         connection.execute(insert(DECISION), fresh)
+    return reviewed
+
+
+def _require_same_pack(connection: Connection, pack: Pack) -> None:
+    query = select(DECISION.c.pack_digest).where(
+        DECISION.c.pack == pack.id,
+        DECISION.c.version == pack.version,
+        DECISION.c.pack_digest != pack.digest,
+    )
+    other = connection.execute(query.limit(1)).scalar()
+    if other is not None:
+        raise InputError(
+            "CRN-R-100",
+            Text(
+                f"The pack {pack.id} {pack.version} ({pack.digest.hex()}) is not the one of that "
+                f"version that decided before ({bytes(other).hex()}).",
+                f"规则包 {pack.id} {pack.version}（{pack.digest.hex()}）与此前以该版本作出判定的"
+                f"规则包（{bytes(other).hex()}）不同。",
+            ),
+            Text(
+                "Give the changed pack a new version, or restore it.",
+                "请为已修改的规则包指定新版本，或恢复原内容。",
+            ),
+        )
 
 
 def _uncovered(listing: Fact, packs: Collection[Pack]) -> NotReviewed:
@@ -222,23 +261,22 @@ def review(
 
     Raises:
         NotFoundError: A listing is not there.
-        LedgerFatalError: A stored confirmation of an officer does not verify.
+        InputError: A pack is not what decided before under its version.
+        LedgerFatalError: A stored confirmation of an officer does not verify, or a stored decision
+            is damaged.
     """
     packs = newest_packs()
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
     listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
     chosen = {listing.id for listing in listings}
-    reviewed: list[Reviewed] = []
-    rows: dict[bytes, dict[str, Any]] = {}
+    drafts = []
     for pack in packs.values():
         confirmed = confirmed_parameters(workspace, pack)
-        for found, row in _decide(pack, facts, as_of, confirmed, engine):
-            if found.listing_id in chosen:
-                reviewed.append(found)
-                rows[found.digest] = row
+        decided = _decide(pack, facts, as_of, confirmed, engine)
+        drafts += [draft for draft in decided if draft.decision.case[1] in chosen]
     with writing(workspace.engine, Lock.IMPORT) as connection:
-        _store(connection, rows, clock)
+        reviewed = _store(connection, drafts, as_of, engine, clock)
     covered = {each.listing_id for each in reviewed}
     return Review(
         as_of,
@@ -251,16 +289,56 @@ def stored_decisions(workspace: Workspace, as_of: date) -> list[dict[str, Any]]:
     """Return the decisions that are stored for a date, each with its digest, in order of listing.
 
     Where a listing was decided several times for one date by one pack, the latest counts.
+
+    Raises:
+        LedgerFatalError: A stored decision is damaged.
     """
-    query = select(DECISION.c.digest, DECISION.c.body).where(
-        DECISION.c.as_of == as_of, DECISION.c.case_type == LISTING
-    )
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
     with reading(workspace.engine) as connection:
-        for row in connection.execute(query.order_by(DECISION.c.decided_at, DECISION.c.digest)):
-            body = parse_canonical(bytes(row.body))
-            newest[(body["case"]["id"], body["pack"])] = {**body, "digest": bytes(row.digest).hex()}
-    return [newest[key] for key in sorted(newest)]
+        latest = latest_decisions(connection, as_of)
+    return [
+        {**latest[line].content, "digest": latest[line].digest.hex()} for line in sorted(latest)
+    ]
+
+
+def require_current(connection: Connection, decisions: Collection[StoredDecision]) -> None:
+    """Check that decisions still stand: the latest of their chains, by present rules and facts.
+
+    Raises:
+        ConflictError: One does not.
+    """
+    if not decisions:
+        return
+    packs, facts = newest_packs(), list(current_facts(connection))
+    dates = {each.line.as_of for each in decisions}
+    latest = {day: latest_decisions(connection, day) for day in dates}
+    digests: dict[tuple[str, date], dict[str, bytes]] = {}
+    for each in decisions:
+        line = each.line
+        pack = packs.get(line.pack)
+        if latest[line.as_of][line].digest != each.digest:
+            raise _outdated(line, "it was decided again since", "此后已重新判定")
+        if pack is None or pack.digest != each.pack_digest:
+            raise _outdated(line, "the rule pack has changed since", "此后规则包已变更")
+        key = (line.pack, line.as_of)
+        if key not in digests:
+            digests[key] = facts_digests(pack, facts, line.as_of)
+        if digests[key].get(line.case_id) != each.facts_digest:
+            raise _outdated(line, "its facts have changed since", "此后其事实已变更")
+
+
+def _outdated(line: Line, en: str, zh: str) -> ConflictError:
+    return ConflictError(
+        "CRN-R-099",
+        Text(
+            f"The decision on {line.case_id} by {line.pack} for {line.as_of} no longer stands: "
+            f"{en}.",
+            f"规则包 {line.pack} 对 {line.case_id} 在 {line.as_of} 的判定已不成立：{zh}。",
+        ),
+        Text(
+            f"Review again: `carnet review {line.case_id} --as-of {line.as_of}`.",
+            f"请重新审核：`carnet review {line.case_id} --as-of {line.as_of}`。",
+        ),
+    )
 
 
 def find_decisions(

@@ -41,10 +41,11 @@ def _check_choice(listings: list[str], *, is_all: bool) -> None:
 
 
 def exit_code_of_review(found: "Review") -> int:
-    """Return the exit code of a review; a listing that nothing decided is not clean."""
+    """Return the exit code of a review; what nothing decided, or nothing at all, is not clean."""
     if "nonconforming" in found.conformities:
         return EXIT_FINDINGS
-    is_open = "undetermined" in found.conformities or bool(found.not_reviewed)
+    is_decided = bool(found.reviewed) and not found.not_reviewed
+    is_open = not is_decided or "undetermined" in found.conformities
     return EXIT_UNDECIDED if is_open else EXIT_CLEAN
 
 

@@ -1,0 +1,162 @@
+"""The stored decisions, each compared with its hash on every read, in the order they were made.
+
+Decisions of one pack on one case for one date form a chain: each names the one that it follows. The
+order is that of the chain and not of a clock, so a verdict that comes back after another one is the
+latest again.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from carnet.core.canonical import parse_canonical
+from carnet.core.digests import sha256
+from carnet.core.errors import LedgerFatalError, NotFoundError, RecordFormatError
+from carnet.core.text import Text
+from carnet.ledger.reader import batches
+from carnet.store.tables import DECISION
+
+LISTING: Final = "listing"
+
+
+class Line(NamedTuple):
+    """What the decisions of one chain have in common."""
+
+    case_type: str
+    case_id: str
+    pack: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """One decision as its body says it; the columns beside the body say the same.
+
+    Args:
+        digest: SHA-256 of the body.
+        content: The body.
+    """
+
+    digest: bytes
+    content: Mapping[str, Any]
+
+    @property
+    def line(self) -> Line:
+        """The chain that it belongs to."""
+        case = self.content["case"]
+        as_of = date.fromisoformat(self.content["as_of"])
+        return Line(case["type"], case["id"], self.content["pack"], as_of)
+
+    @property
+    def pack_digest(self) -> bytes:
+        """The hash of the pack that decided."""
+        return bytes.fromhex(self.content["pack_digest"])
+
+    @property
+    def facts_digest(self) -> bytes:
+        """The hash of the facts that it rests on."""
+        return bytes.fromhex(self.content["facts_digest"])
+
+    @property
+    def follows(self) -> bytes | None:
+        """The decision of the same chain that was the latest before, None for the first."""
+        found = self.content["follows"]
+        return None if found is None else bytes.fromhex(found)
+
+
+def _damaged(digest: bytes, en: str, zh: str) -> LedgerFatalError:
+    return LedgerFatalError(
+        "CRN-R-098",
+        Text(
+            f"The stored decision {digest.hex()} cannot be relied on: {en}.",
+            f"已存判定 {digest.hex()} 不可信：{zh}。",
+        ),
+        Text("Restore the workspace from a backup.", "请从备份恢复工作区。"),
+    )
+
+
+def _checked(row: Row[Any]) -> StoredDecision:
+    digest, body = bytes(row.digest), bytes(row.body)
+    if sha256(body) != digest:
+        raise _damaged(digest, "it does not have that hash", "内容与该哈希不符")
+    try:
+        found = StoredDecision(digest, parse_canonical(body))
+        stated = (
+            *found.line,
+            found.content["version"],
+            found.content["conformity"],
+            found.pack_digest,
+            found.facts_digest,
+        )
+    except (RecordFormatError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(digest, "it is not a decision", "内容不是判定") from error
+    columns = (
+        *(row.case_type, row.case_id, row.pack, row.as_of, row.version, row.conformity),
+        *(bytes(row.pack_digest), bytes(row.facts_digest)),
+    )
+    if stated != columns:
+        raise _damaged(digest, "its row says something else", "所在行的内容与其不一致")
+    return found
+
+
+def read_decisions(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[bytes, StoredDecision]:
+    """Return the stored decisions that meet a condition, by digest.
+
+    Raises:
+        LedgerFatalError: One is not what its digest or its row says.
+    """
+    rows = connection.execute(select(DECISION).where(condition))
+    return {found.digest: found for found in map(_checked, rows)}
+
+
+def decisions_of(connection: Connection, digests: Sequence[bytes]) -> list[StoredDecision]:
+    """Return the decisions of some digests, in their order.
+
+    Raises:
+        NotFoundError: One is not stored.
+        LedgerFatalError: One is not what its digest or its row says.
+    """
+    found: dict[bytes, StoredDecision] = {}
+    for group in batches(digests):
+        found |= read_decisions(connection, DECISION.c.digest.in_(group))
+    missing = [item for item in digests if item not in found]
+    if missing:
+        raise NotFoundError(
+            "CRN-L-010",
+            Text(f"There is no decision {missing[0].hex()}.", f"没有判定 {missing[0].hex()}。"),
+            Text("Decide first: `carnet review --all`.", "请先审核：`carnet review --all`。"),
+        )
+    return [found[item] for item in digests]
+
+
+def latest_decisions(
+    connection: Connection, as_of: date, case_type: str = LISTING
+) -> dict[Line, StoredDecision]:
+    """Return the latest decision of each chain of a date.
+
+    Raises:
+        LedgerFatalError: A decision is damaged, or a chain has a gap or two ends.
+    """
+    condition = (DECISION.c.as_of == as_of) & (DECISION.c.case_type == case_type)
+    chains: defaultdict[Line, list[StoredDecision]] = defaultdict(list)
+    for found in read_decisions(connection, condition).values():
+        chains[found.line].append(found)
+    return {line: _latest(chain) for line, chain in chains.items()}
+
+
+def _latest(chain: Sequence[StoredDecision]) -> StoredDecision:
+    followers = {found.follows: found for found in chain}
+    latest = followers.get(None)
+    count = 1
+    while latest is not None and latest.digest in followers:
+        latest = followers[latest.digest]
+        count += 1
+    if latest is None or count != len(chain):
+        raise _damaged(chain[0].digest, "the chain it is part of is broken", "其所在的判定链已断裂")
+    return latest
