@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from eth_abi.abi import decode
 
-from carnet.services.chaining import ChainSession
 from carnet.services.upkeep import ITEMS_PER_TICK_MAX, _turn, find_due
+
+if TYPE_CHECKING:
+    from carnet.services.chaining import ChainSession
 
 STUCK = 1_000
 LATER = 1_500
