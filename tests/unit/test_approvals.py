@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, select
 from typer.testing import CliRunner
 
 from carnet.cli.main import app
@@ -15,12 +15,19 @@ from carnet.core.canonical import canonical, parse_canonical
 from carnet.core.clock import FixedClock
 from carnet.core.digests import sha256
 from carnet.core.errors import InputError, LedgerFatalError
+from carnet.ledger.append import stage_records
+from carnet.ledger.keys import Key, key_event_subject
+from carnet.ledger.record import KEY_EVENT_TYPE, Issuer, Validity, sign_record
+from carnet.ledger.signer import Ed25519Signer
 from carnet.rules.ast import Pack
 from carnet.services import approvals
+from carnet.services.appending import append_records
+from carnet.services.keys import ensure_key
+from carnet.services.officers import officer_key
 from carnet.services.reviewing import newest_packs
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading, writing
-from carnet.store.tables import APPROVAL
+from carnet.store.tables import APPROVAL, KEY_EVENT
 
 CLOCK = FixedClock(datetime(2026, 11, 23, 8, tzinfo=UTC))
 PACK = "eu-ce"
@@ -175,3 +182,69 @@ def test_confirm_command__prints_who_confirmed_what_as_json(tmp_path: Path) -> N
     assert shown("officer-1") == {"officer": "officer-1", "signed": 1, "confirmed": [first]}
     assert shown("officer-2") == {"officer": "officer-2", "signed": 1, "confirmed": [both]}
     assert shown("officer-2") == {"officer": "officer-2", "signed": 0, "confirmed": [both]}
+
+
+def _state(connection: Connection, key: Key, name: str, issuer: Issuer, number: int) -> None:
+    """Insert the event of an officer's key, as whoever can write to the database could."""
+    record = sign_record(
+        KEY_EVENT_TYPE,
+        key_event_subject(key, name),
+        record_id=f"urn:uuid:00000000-0000-8000-8000-{number:012}",
+        issuer=issuer,
+        validity=Validity(CLOCK.now()),
+        created=CLOCK.now(),
+    )
+    stage_records(connection, [record], CLOCK)
+    _note(connection, key, record.digest)
+
+
+def _note(connection: Connection, key: Key, record_hash: bytes, kind: str = "add") -> None:
+    row = {"kind": kind, "role": "officer", "key_id": key.key_id, "at": CLOCK.now()}
+    row |= {"public_key": key.signer.public_key, "record_hash": record_hash}
+    connection.execute(insert(KEY_EVENT), row)
+
+
+OWN = Key("officer", Ed25519Signer(b"\x41" * 32))
+STRANGER = Key("issuer", Ed25519Signer(b"\x63" * 32)).issuer
+
+
+@pytest.mark.parametrize("has_issuer", [True, False])
+def test_officers__a_key_that_a_stranger_stated_is_not_believed(
+    workspace: Workspace, packs: dict[str, Pack], *, has_issuer: bool
+) -> None:
+    if has_issuer:
+        sign(workspace, packs, "officer-1")
+    with writing(workspace.engine) as connection:
+        _state(connection, OWN, "officer-2", STRANGER, 1)
+    with pytest.raises(LedgerFatalError, match="CRN-R-101"):
+        approvals.confirmed_parameters(workspace, packs[PACK])
+    with pytest.raises(LedgerFatalError, match="CRN-L-017"):
+        append_records(workspace, CLOCK)
+
+
+@pytest.mark.parametrize("name", ["officer-1", "officer-3"])
+def test_officers__one_key_a_name_and_one_name_a_key(
+    workspace: Workspace, packs: dict[str, Pack], name: str
+) -> None:
+    sign(workspace, packs, "officer-1", "officer-2")
+    issuer = ensure_key(workspace, "issuer", CLOCK).issuer
+    held = officer_key(workspace, "officer-2", CLOCK)
+    with writing(workspace.engine) as connection:
+        _state(connection, OWN if name == "officer-1" else held, name, issuer, 1)
+    with pytest.raises(LedgerFatalError, match="stands twice"):
+        approvals.confirmed_parameters(workspace, packs[PACK])
+
+
+@pytest.mark.parametrize("kind", ["add", "revoke"])
+def test_officers__a_row_that_its_record_does_not_state(
+    workspace: Workspace, packs: dict[str, Pack], kind: str
+) -> None:
+    sign(workspace, packs, "officer-1", "officer-2")
+    held = officer_key(workspace, "officer-2", CLOCK)
+    with writing(workspace.engine) as connection:
+        (digest,) = connection.execute(
+            select(KEY_EVENT.c.record_hash).where(KEY_EVENT.c.public_key == held.signer.public_key)
+        ).scalars()
+        _note(connection, OWN if kind == "add" else held, digest, kind)
+    with pytest.raises(LedgerFatalError, match="its record says something else"):
+        approvals.confirmed_parameters(workspace, packs[PACK])

@@ -3,11 +3,15 @@
 from typing import Final
 
 from carnet.core.clock import Clock
+from carnet.core.errors import VerificationError
 from carnet.ledger.append import Log
 from carnet.ledger.checkpoint import Checkpoint, cosign
+from carnet.ledger.entry import KEY_EVENT
 from carnet.ledger.note import NoteSignature
-from carnet.services.keys import WITNESS_SUFFIX, ensure_key, has_key
+from carnet.ledger.reader import state_unknown
+from carnet.services.keys import WITNESS_SUFFIX, check_key_event, ensure_key, has_key, issuer_did
 from carnet.services.workspace import Workspace
+from carnet.store.engine import reading
 
 PUBLISHED: Final = "log/checkpoint"
 """The published checkpoint, relative to the workspace and outside its database."""
@@ -43,5 +47,32 @@ def open_log(workspace: Workspace, clock: Clock) -> Log:
 
 
 def append_records(workspace: Workspace, clock: Clock) -> list[int]:
-    """Append every record that waits, and return their places in the log."""
-    return open_log(workspace, clock).append_pending()
+    """Append every record that waits, and return their places in the log.
+
+    Raises:
+        LedgerFatalError: The log contradicts itself, or a record of another issuer waits.
+    """
+    log = open_log(workspace, clock)
+    _check_pending(workspace, log)
+    return log.append_pending()
+
+
+def _check_pending(workspace: Workspace, log: Log) -> None:
+    """Check that this workspace issued what waits, so that nobody else's key gets into its log."""
+    with reading(workspace.engine) as connection:
+        issuer = issuer_did(connection)
+    for digest in log.pending():
+        record = log.record(digest.hex())
+        try:
+            if record.kind == KEY_EVENT:
+                check_key_event(record, issuer or "")
+            is_own = record.issuer == issuer
+        except VerificationError:
+            is_own = False
+        if not is_own:
+            raise state_unknown(
+                "CRN-L-017",
+                f"The record {record.record_id} waits for the log, but this workspace did not "
+                "issue it.",
+                f"记录 {record.record_id} 正待写入日志，但并非由本工作区签发。",
+            )

@@ -9,7 +9,10 @@ from sqlalchemy import Connection, select
 
 from carnet.core.clock import Clock
 from carnet.core.crash import crash_point
-from carnet.ledger.did import key_of_multibase
+from carnet.core.errors import VerificationError
+from carnet.core.text import Text
+from carnet.ledger.did import did_of_key, key_of_multibase
+from carnet.ledger.entry import KEY_EVENT as KEY_EVENT_KIND
 from carnet.ledger.keys import (
     Key,
     KeyRole,
@@ -19,7 +22,7 @@ from carnet.ledger.keys import (
     open_key,
 )
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey
-from carnet.ledger.record import Record, parse_record
+from carnet.ledger.record import Record, parse_record, verify_record
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock
@@ -60,6 +63,33 @@ def has_key(workspace: Workspace, role: KeyRole) -> bool:
     """Return whether a workspace has a key of a role."""
     with reading(workspace.engine) as connection:
         return current_public_key(connection, role) is not None
+
+
+def issuer_did(connection: Connection) -> str | None:
+    """Return the identifier that this workspace issues under, None before its first key.
+
+    The first key that was stated counts: rows that were added later cannot move it.
+    """
+    query = select(KEY_EVENT.c.public_key).where(KEY_EVENT.c.role == "issuer")
+    found = connection.execute(query.order_by(KEY_EVENT.c.id).limit(1)).scalar()
+    return None if found is None else did_of_key(bytes(found))
+
+
+def check_key_event(record: Record, issuer: str) -> None:
+    """Check that a record states a key and that an issuer signed it.
+
+    Raises:
+        VerificationError: It does not, or somebody else did.
+    """
+    if record.kind != KEY_EVENT_KIND or record.issuer != issuer:
+        raise VerificationError(
+            "CRN-L-016",
+            Text(
+                f"The record {record.record_id} is no key event of the issuer {issuer}.",
+                f"记录 {record.record_id} 不是签发方 {issuer} 的密钥事件。",
+            ),
+        )
+    verify_record(record)
 
 
 def key_events(
