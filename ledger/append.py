@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from carnet.core.clock import Clock, format_instant
 from carnet.core.crash import crash_point
@@ -204,8 +204,12 @@ class Log(LogReader):
             places = indexes_of(connection, hashes)
             fresh = list(dict.fromkeys(item for item in hashes if item not in places))
             head = check_log(connection)
-            self._check_head(connection, head, self._read_published())
+            published = self._read_published()
+            self._check_head(connection, head, published)
             if fresh:
+                if head is not None and published is None:
+                    # The second checkpoint is never committed before the first is published.
+                    self._write_published(head)
                 self._extend(connection, head, fresh)
             places |= indexes_of(connection, fresh)
             crash_point("append.before-commit")
@@ -268,11 +272,27 @@ class Log(LogReader):
                     f"最新检查点不是由日志密钥签名：{error.message.zh}",
                 ) from error
         if published is None:
+            published = self._first_published(connection)
+        if published is None:
             return
         size, root = published.checkpoint.size, published.checkpoint.root
         query = select(CHECKPOINT.c.root).where(CHECKPOINT.c.size == size)
         if connection.execute(query).scalar_one_or_none() != root:
             raise _rolled_back(size, head.size if head else 0)
+
+    def _first_published(self, connection: Connection) -> SignedCheckpoint | None:
+        """Return what was published since; nothing was only before the first file is written.
+
+        The second checkpoint is committed after the first was published. Without the file nothing
+        shows that the database is not an old copy, on which a second history would be signed.
+        """
+        query = select(func.count()).select_from(CHECKPOINT)
+        if connection.execute(query).scalar_one() <= 1:
+            return None
+        published = self._read_published()
+        if published is None:
+            raise _unpublished(self._published)
+        return published
 
     def _read_published(self) -> SignedCheckpoint | None:
         try:
@@ -297,8 +317,31 @@ class Log(LogReader):
             published = self._read_published()
             if head is None or (published and published.checkpoint.size >= head.size):
                 return
-            self._published.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._published, head.signed.text.encode())
+            self._write_published(head)
+
+    def _write_published(self, head: Head) -> None:
+        self._published.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(self._published, head.signed.text.encode())
+
+
+def _unpublished(path: Path) -> LedgerFatalError:
+    return LedgerFatalError(
+        "CRN-L-018",
+        Text(
+            f"The published checkpoint {path} is missing, so nothing shows that the database is "
+            "not an older copy.",
+            f"缺少已发布的检查点 {path}，因此无法表明数据库不是较旧的副本。",
+        ),
+        Text(
+            "Restore the newest copy of the file, kept apart from the database. If there is none, "
+            "compare the output of "
+            "`carnet log checkpoint` with the newest checkpoint that lenders, witnesses or the "
+            "chain hold; only if it is no older, write that output to the file.",
+            "请恢复该文件（与数据库分开保存）的最新副本。若没有，"
+            "请将 `carnet log checkpoint` 的输出与资金方、"
+            "见证者或链上持有的最新检查点比对；仅当其不更旧时，才将该输出写入该文件。",
+        ),
+    )
 
 
 def _rolled_back(published: int, stored: int) -> LedgerFatalError:

@@ -182,6 +182,13 @@ def _digests(values: list[str]) -> tuple[bytes, ...]:
     return tuple(digest_from_hex(item) for item in values)
 
 
+def _check_order(places: list[int]) -> None:
+    if places != sorted(set(places)):
+        raise shape.shape_error(
+            "keyEvents", places, "rising places in the log", "在日志中的位置严格递增"
+        )
+
+
 def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
     """Return the bundle of a JSON object.
 
@@ -189,6 +196,7 @@ def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
         VerificationError: A member does not have its shape.
     """
     shape.obj(_BUNDLE)(value, "")
+    _check_order([item["index"] for item in value["keyEvents"]])
     consistency, anchor = value["consistency"], value["anchor"]
     return Bundle(
         logged=_logged(value),

@@ -8,7 +8,7 @@ Source: docs/spec/record-and-log.md, section 7.
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -190,6 +190,20 @@ def _issuer(value: Mapping[str, Any]) -> TrustedIssuer:
     return TrustedIssuer(value["id"], frozenset(value["kinds"]), keys)
 
 
+def _check_independent(logs: Sequence[VerifierKey], witnesses: Sequence[VerifierKey]) -> None:
+    """Check that each witness has a key of its own, whatever the names say."""
+    taken = {key.public_key for key in logs}
+    for key in witnesses:
+        if key.public_key in taken:
+            raise shape.shape_error(
+                "witnesses.keys",
+                key.to_text(),
+                "a key that neither a log nor another witness has",
+                "日志及其他见证者均未使用的密钥",
+            )
+        taken.add(key.public_key)
+
+
 def _policy(value: Mapping[str, Any]) -> Policy:
     _POLICY(value, "")
     logs = _keys([item["key"] for item in value["logs"]], ED25519)
@@ -198,8 +212,9 @@ def _policy(value: Mapping[str, Any]) -> Policy:
             raise shape.shape_error("logs.origin", item["origin"], log.name, f" {log.name}")
     witnesses = value.get("witnesses", {"quorum": 0, "keys": []})
     keys = _keys(witnesses["keys"], COSIGNATURE_V1)
-    if witnesses["quorum"] > len(set(keys)):
-        most = f"at most the number of keys, {len(set(keys))}"
+    _check_independent(logs, keys)
+    if witnesses["quorum"] > len(keys):
+        most = f"at most the number of keys, {len(keys)}"
         raise shape.shape_error("witnesses.quorum", witnesses["quorum"], most, "不超过密钥数量")
     return Policy(
         required=frozenset(value["required"]),
@@ -209,7 +224,7 @@ def _policy(value: Mapping[str, Any]) -> Policy:
             TrustedAnchor(item["chain_id"], item["contract"].lower())
             for item in value.get("anchors", [])
         ),
-        witnesses=tuple(dict.fromkeys(keys)),
+        witnesses=keys,
         quorum=witnesses["quorum"],
         as_of=value.get("validity", {}).get("as_of"),
     )

@@ -34,6 +34,7 @@ LISTING_URN = "urn:carnet:listing:"
 SALT_SIZE = 16
 KEY_ROLES = ("issuer", "log", "officer", "witness")
 SEVERITIES = ("blocking", "info", "major", "minor")
+_DECISIVE = frozenset({"blocking", "major"})
 FINDINGS_MAX = 500
 MEASURES_MAX = 200
 
@@ -230,6 +231,24 @@ def check_shape(document: Any) -> None:
     if "validUntil" in document and document["validUntil"] < document["validFrom"]:
         raise shape.shape_error(
             "record.validUntil", document["validUntil"], "validFrom or later", "不早于 validFrom"
+        )
+    if type_of(document) == ATTESTATION_TYPE:
+        _check_attestation(document)
+
+
+def _check_attestation(document: Mapping[str, Any]) -> None:
+    """Check what the members of an attestation say of one another."""
+    subject = document["credentialSubject"]
+    start = document["validFrom"][: len("2026-11-23")]
+    if subject["asOf"] != start:
+        raise shape.shape_error("credentialSubject.asOf", subject["asOf"], start, f" {start}")
+    decisive = [each for each in subject["findings"] if each["severity"] in _DECISIVE]
+    if decisive and subject["conformity"] == "conforming":
+        raise shape.shape_error(
+            "credentialSubject.findings",
+            decisive,
+            "none that is blocking or major where the listing conforms",
+            "合规时不得有阻断或重大发现项",
         )
 
 

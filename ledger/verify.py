@@ -29,14 +29,14 @@ from carnet.ledger.checkpoint import (
     verify_checkpoint,
     verify_cosignature,
 )
-from carnet.ledger.did import key_multibase
+from carnet.ledger.did import DID_WEB, key_multibase
 from carnet.ledger.disclosure import reveal
 from carnet.ledger.entry import KEY_EVENT
 from carnet.ledger.merkle import verify_consistency, verify_inclusion
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
 from carnet.ledger.policy import STEPS, Policy, TrustedAnchor
 from carnet.ledger.proof import verify_proof
-from carnet.ledger.record import check_disclosed, signing_key, verify_record
+from carnet.ledger.record import Record, check_disclosed, signing_key, verify_record
 from carnet.ledger.shape import shown
 
 Verdict = Literal["valid", "not_valid", "not_checked"]
@@ -160,13 +160,7 @@ class _Verifier:
     def key(self) -> Text:
         record = self.logged.record
         public_key = signing_key(record)
-        pinned = {
-            key for item in self.policy.issuers if item.id == record.issuer for key in item.keys
-        }
-        if pinned and public_key not in pinned:
-            raise _refuse(
-                "The policy names other keys of this issuer.", "策略为该签发方列出的是其他密钥。"
-            )
+        self._check_pinned(record)
         events = self.bundle.key_events
         if not events:
             raise _NotCheckedError(
@@ -184,6 +178,18 @@ class _Verifier:
         places = ", ".join(str(event.index) for event in adding)
         return Text(f"added by log entry {places}", f"由日志条目 {places} 登记")
 
+    def _check_pinned(self, record: Record) -> None:
+        """Check the key of a proof against those the policy names for what the bundle is about."""
+        kind, issuer = self.logged.record.kind, record.issuer
+        trusted = [i for i in self.policy.issuers if i.id == issuer and kind in i.kinds]
+        pinned = {key for item in trusted for key in item.keys}
+        # A did:web does not name its key: without a key of the policy nothing could be compared.
+        is_needed = bool(pinned) or issuer.startswith(DID_WEB)
+        if is_needed and signing_key(record) not in pinned:
+            raise _refuse(
+                "The policy names other keys of this issuer.", "策略为该签发方列出的是其他密钥。"
+            )
+
     def _check_key_event(self, event: LoggedRecord) -> None:
         record = event.record
         if record.kind != KEY_EVENT or record.issuer != self.logged.record.issuer:
@@ -195,6 +201,7 @@ class _Verifier:
                 f"The key was added at {event.index}, not before the record.",
                 f"密钥在 {event.index} 处登记，不早于记录。",
             )
+        self._check_pinned(record)
         verify_record(record)
         self._check_included(event)
 
@@ -350,6 +357,12 @@ class _Verifier:
         except ChainError as error:
             raise _NotCheckedError(
                 error.message.en.rstrip("."), error.message.zh.rstrip("。")
+            ) from error
+        except Exception as error:
+            # Whatever a reader raises, a verdict comes out.
+            name = type(error).__name__
+            raise _NotCheckedError(
+                f"the chain could not be read ({name})", f"无法读取链（{name}）"
             ) from error
         if held is None:
             raise _refuse(

@@ -2,9 +2,10 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -14,10 +15,11 @@ from carnet.core.digests import sha256
 from carnet.core.subjects import listing_hash
 from carnet.ledger.append import Log
 from carnet.ledger.bundle import AnchorCoordinates, Bundle, Consistency, LoggedRecord
-from carnet.ledger.checkpoint import Checkpoint, cosign, origin_hash
+from carnet.ledger.checkpoint import Checkpoint, cosign, origin_hash, sign_checkpoint
 from carnet.ledger.did import did_of_key
 from carnet.ledger.entry import KEY_EVENT, KINDS
 from carnet.ledger.keys import Key, key_event_record
+from carnet.ledger.merkle import append_leaves, inclusion_proof, root_hash
 from carnet.ledger.note import COSIGNATURE_V1, NoteSignature, VerifierKey
 from carnet.ledger.policy import STEPS_ALWAYS, Policy, TrustedAnchor, TrustedIssuer
 from carnet.ledger.record import (
@@ -31,6 +33,7 @@ from carnet.ledger.record import (
     urn_of_digest,
 )
 from carnet.ledger.signer import Ed25519Signer
+from carnet.ledger.verify import Verification, verify_bundle
 from carnet.store.engine import open_engine
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -146,6 +149,40 @@ def _make_world(engine: Engine, folder: Path) -> LedgerWorld:
         quorum=1,
     )
     return LedgerWorld(bundle, policy, tree.checkpoint.root)
+
+
+def failing(found: Verification) -> list[str]:
+    return [step.name for step in found.steps if step.verdict == "not_valid"]
+
+
+def check(ledger_world: LedgerWorld, data: bytes, **changes: Any) -> Verification:
+    policy = replace(ledger_world.policy, **changes)
+    return verify_bundle(data, policy, today=DAY, read_anchor=ledger_world.read_anchor)
+
+
+def forge(target: Record, *others: Record, **changes: Any) -> bytes:
+    """Return the bundle of the last of some records in a log that the log's own key signs."""
+    records = [*others, target]
+    leaves = [record.entry.leaf_hash for record in records]
+    nodes = dict(append_leaves(0, leaves, {}.__getitem__))
+    size = len(records)
+    tree = Checkpoint(ORIGIN, size, root_hash(size, nodes.__getitem__))
+
+    def logged(place: int) -> LoggedRecord:
+        proof = inclusion_proof(place, size, nodes.__getitem__)
+        return LoggedRecord(records[place], records[place].entry, place, tuple(proof))
+
+    subject = changes.pop("subject", size - 1)
+    bundle = Bundle(
+        logged=logged(subject),
+        checkpoint=sign_checkpoint(tree, LOG_SIGNER).text,
+        key_events=tuple(logged(place) for place in changes.pop("events", range(size - 1))),
+    )
+    return replace(bundle, **changes).to_bytes()
+
+
+def key_event(key: Key, issuer: Issuer) -> Record:
+    return key_event_record(key, "name", issuer, FixedClock(NOW))
 
 
 @pytest.fixture(scope="session")

@@ -172,9 +172,26 @@ def test_append__publishes_and_opening_publishes_what_a_crash_left(
     published.write_text(old)
     open_test_log(engine, tmp_path, clock)
     assert published.read_text() == log.checkpoint().text
+
+
+def test_open__published_file_missing_after_the_first_append_alone_is_made_up_for(
+    log: Log, engine: Engine, tmp_path: Path, clock: FixedClock
+) -> None:
+    published = tmp_path / "log" / "checkpoint"
+    third = records_of(3)
+    log.append(records_of(1))
     published.unlink()
     open_test_log(engine, tmp_path, clock)
     assert published.read_text() == log.checkpoint().text
+    log.append(records_of(2))
+    published.unlink()
+    with pytest.raises(LedgerFatalError, match="CRN-L-018"):
+        open_test_log(engine, tmp_path, clock)
+    with pytest.raises(LedgerFatalError, match="CRN-L-018"):
+        log.append(third)
+    assert not published.exists()
+    published.write_text(log.checkpoint().text)
+    assert log.append(third) == [2]
 
 
 def test_append__clock_that_goes_back_is_fatal(log: Log, engine: Engine, tmp_path: Path) -> None:
@@ -237,6 +254,7 @@ def test_open__with_another_key(
         ("log_node", 'DELETE FROM log_node WHERE level = 1 AND "index" = 0', "006"),
         ("log_entry", 'UPDATE log_entry SET leaf_hash = {zero} WHERE "index" = 2', "002"),
         ("log_entry", 'DELETE FROM log_entry WHERE "index" = 2', "007"),
+        ("log_entry", 'DELETE FROM log_entry WHERE "index" = 0', "007"),
         ("checkpoint", "UPDATE checkpoint SET root = {zero} WHERE size = 3", "002"),
         ("checkpoint", "UPDATE checkpoint SET note = 'x' WHERE size = 3", "002"),
     ],

@@ -9,42 +9,41 @@ from typing import Any
 import pytest
 
 from carnet.core.canonical import canonical
-from carnet.core.clock import FixedClock
 from carnet.core.errors import ChainUnavailableError
 from carnet.core.text import Text
 from carnet.ledger.bundle import (
     AnchorCoordinates,
-    Bundle,
-    LoggedRecord,
     bundle_of_json,
     parse_bundle,
 )
 from carnet.ledger.checkpoint import (
-    Checkpoint,
     cosign,
     parse_checkpoint,
     sign_checkpoint,
     with_signatures,
 )
 from carnet.ledger.disclosure import make_disclosure
-from carnet.ledger.keys import Key, key_event_record
-from carnet.ledger.merkle import append_leaves, inclusion_proof, root_from_inclusion, root_hash
+from carnet.ledger.keys import Key
+from carnet.ledger.merkle import root_from_inclusion
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey
 from carnet.ledger.policy import STEPS, Policy, TrustedAnchor, TrustedIssuer, parse_policy
-from carnet.ledger.record import Issuer, Record
+from carnet.ledger.record import Issuer
 from carnet.ledger.signer import Ed25519Signer
-from carnet.ledger.verify import Verification, verify_bundle
+from carnet.ledger.verify import verify_bundle
 from tests.fixtures_ledger import (
     DAY,
     ISSUER_KEY,
     LOG_SIGNER,
     NOW,
-    ORIGIN,
     STRANGER,
     WITNESS_NAME,
     WITNESS_SIGNER,
     LedgerWorld,
     attestation,
+    check,
+    failing,
+    forge,
+    key_event,
 )
 
 OPEN_STEPS = {"status", "supersession"}
@@ -53,19 +52,10 @@ OPEN_STEPS = {"status", "supersession"}
 Json = dict[str, Any]
 
 
-def check(ledger_world: LedgerWorld, data: bytes, **changes: Any) -> Verification:
-    policy = replace(ledger_world.policy, **changes)
-    return verify_bundle(data, policy, today=DAY, read_anchor=ledger_world.read_anchor)
-
-
 def altered(ledger_world: LedgerWorld, change: Callable[[Json], None]) -> bytes:
     value = json.loads(ledger_world.data)
     change(value)
     return canonical(value)
-
-
-def failing(found: Verification) -> list[str]:
-    return [step.name for step in found.steps if step.verdict == "not_valid"]
 
 
 def test_verify_bundle__valid(ledger_world: LedgerWorld) -> None:
@@ -395,31 +385,6 @@ def test_verify_bundle__a_cosignature_of_another_name(ledger_world: LedgerWorld)
         ledger_world.bundle, checkpoint=with_signatures(alone, (other,)).text, consistency=None
     )
     assert failing(check(ledger_world, data.to_bytes())) == ["witnesses"]
-
-
-def forge(target: Record, *others: Record, **changes: Any) -> bytes:
-    """Return the bundle of the last of some records in a log that the log's own key signs."""
-    records = [*others, target]
-    leaves = [record.entry.leaf_hash for record in records]
-    nodes = dict(append_leaves(0, leaves, {}.__getitem__))
-    size = len(records)
-    tree = Checkpoint(ORIGIN, size, root_hash(size, nodes.__getitem__))
-
-    def logged(place: int) -> LoggedRecord:
-        proof = inclusion_proof(place, size, nodes.__getitem__)
-        return LoggedRecord(records[place], records[place].entry, place, tuple(proof))
-
-    subject = changes.pop("subject", size - 1)
-    bundle = Bundle(
-        logged=logged(subject),
-        checkpoint=sign_checkpoint(tree, LOG_SIGNER).text,
-        key_events=tuple(logged(place) for place in changes.pop("events", range(size - 1))),
-    )
-    return replace(bundle, **changes).to_bytes()
-
-
-def key_event(key: Key, issuer: Issuer) -> Record:
-    return key_event_record(key, "name", issuer, FixedClock(NOW))
 
 
 OWN = key_event(ISSUER_KEY, ISSUER_KEY.issuer)

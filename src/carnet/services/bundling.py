@@ -42,11 +42,12 @@ def export_bundle(workspace: Workspace, record_id: str) -> Bundle:
     proof = reader.consistency_proof(size, head.checkpoint.size)
     with reading(workspace.engine) as connection:
         events = key_events(connection, "issuer", signing_key(record))
+    logged_events = [_logged(reader, event, size) for event in events if event != record]
     return Bundle(
         logged=_logged(reader, record, size),
         checkpoint=tree.text,
         cosigners=_cosigners(workspace, [tree, head]),
-        key_events=tuple(_logged(reader, event, size) for event in events if event != record),
+        key_events=tuple(sorted(logged_events, key=lambda event: event.index)),
         consistency=Consistency(head.text, tuple(proof)) if is_newer else None,
         anchor=anchor,
     )
