@@ -312,11 +312,12 @@ class Book:
         require(condition=receivable_id in self.receivables, reason="StateUnexpected")
         return self.receivables[receivable_id]
 
-    def cancel(self, receivable_id: str, caller: str) -> None:
+    def cancel(self, receivable_id: str, caller: str, today: int) -> None:
         """Cancel what nobody has funded."""
         found = self.receivables.get(receivable_id)
         if found is None or found.terms.seller != caller:
             raise RefusedError("NotSeller")
+        require(condition=not found.is_frozen(today), reason="ReceivableFrozen")
         require(condition=found.state is State.CONFIRMED, reason="StateUnexpected")
         found.state = State.CANCELLED
 
@@ -418,9 +419,8 @@ class Book:
         self.claimable[account] = 0
 
     def freeze(self, receivable_id: str, today: int) -> None:
-        """Freeze one receivable, or renew its freeze."""
+        """Freeze one receivable, or renew its freeze; in whatever state it is."""
         r = self._get(receivable_id)
-        require(condition=r.state < State.SETTLED, reason="StateUnexpected")
         if r.is_frozen(today):
             r.freezes[-1] = (r.freezes[-1][0], today + FREEZE_DAYS)
         else:

@@ -149,6 +149,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     function cancel(bytes32 id) external nonReentrant {
         Receivable storage r = _receivables[id];
         require(r.seller == msg.sender, Errors.NotSeller(id, msg.sender));
+        require(!_isFrozen(r, _today()), Errors.ReceivableFrozen(id, r.frozenUntilDay));
         _cancel(id, r);
     }
 
@@ -230,9 +231,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
     /// @inheritdoc IReceivableBook
     function freeze(Finding calldata f, bytes calldata signature) external {
         Receivable storage r = _receivables[f.id];
-        require(
-            r.state >= State.Confirmed && r.state < State.Settled, Errors.StateUnexpected(f.id, uint8(r.state))
-        );
+        require(r.state != State.None, Errors.StateUnexpected(f.id, uint8(r.state)));
         require(f.code != CODE_LIFTED, Errors.FindingCodeInvalid(f.code));
         _useFinding(f, signature, r.findingAt);
 

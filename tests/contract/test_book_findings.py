@@ -43,9 +43,49 @@ def expect_refusal(
 
 def test_freeze__state(world: World) -> None:
     expect_refusal(world, "StateUnexpected", bytes(32))
+
+
+def test_freeze__hold_of_a_settled_receivable_is_renewed(world: World) -> None:
     receivable_id = world.funded()
+    world.freeze(receivable_id)
+    first_day = world.chain.today
     world.book.send(signer("debtor"), "settle", receivable_id, EVERYTHING)
-    expect_refusal(world, "StateUnexpected", receivable_id)
+    held = world.record(receivable_id)["held"]
+    world.chain.set_day(first_day + 59)
+    world.freeze(receivable_id)
+    assert world.record(receivable_id)["frozenUntilDay"] == first_day + 119
+    world.chain.set_day(first_day + 60)
+    world.refused("NothingToSweep", "sweep", receivable_id)
+    world.freeze(receivable_id, "unfreeze", code=0)
+    assert world.balance("seller") == MINTED + ADVANCE + held
+    assert world.record(receivable_id)["state"] == State.SETTLED
+
+
+def test_freeze__again_after_the_end_counts_no_interest(world: World) -> None:
+    receivable_id = world.funded()
+    due_day = world.record(receivable_id)["dueDay"]
+    world.chain.set_day(due_day + 1)
+    world.freeze(receivable_id)
+    world.book.send(signer("debtor"), "settle", receivable_id, 10_000 * ONE_DOLLAR)
+    world.book.send(signer("debtor"), "settle", receivable_id, EVERYTHING)
+    before = world.record(receivable_id)
+    world.chain.set_day(due_day + 70)
+    world.freeze(receivable_id)
+    after = world.record(receivable_id)
+    assert after["priorFrozenDays"] == 60
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"frozenFromDay", "frozenUntilDay", "priorFrozenDays", "findingAt"}
+    assert world.book.read("quote", receivable_id, due_day + 90) == (0, 0, 0, 0, 0)
+
+
+def test_freeze__cancelled_holds_what_comes_later(world: World) -> None:
+    receivable_id = world.register()
+    world.book.send(signer("seller"), "cancel", receivable_id)
+    world.freeze(receivable_id)
+    world.pay_lockbox(receivable_id, FACE)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    assert world.record(receivable_id)["held"] == FACE
+    assert world.balance("seller") == MINTED
 
 
 def test_freeze__code_that_lifts(world: World) -> None:
@@ -271,6 +311,39 @@ def test_attack__freezing_one_touches_no_word_of_another(world: World) -> None:
     assert world.book.read("quote", second, world.chain.today + 90) == quote
     world.book.send(signer("debtor"), "settle", second, EVERYTHING)
     assert world.record(second)["state"] == State.SETTLED
+
+
+def test_attack__seller_repays_ahead_of_a_finding(world: World) -> None:
+    receivable_id = world.funded()
+    world.book.send(signer("seller"), "repayEarly", receivable_id, EVERYTHING)
+    world.freeze(receivable_id)
+    before = world.balance("seller")
+    world.pay_lockbox(receivable_id, FACE)
+    world.book.send(signer("stranger"), "sweep", receivable_id)
+    assert world.record(receivable_id)["held"] == FACE
+    assert world.balance("seller") == before
+
+
+def test_attack__seller_cancels_what_is_frozen(world: World) -> None:
+    receivable_id = world.register()
+    world.freeze(receivable_id)
+    until = world.record(receivable_id)["frozenUntilDay"]
+    refused = world.refused("ReceivableFrozen", "cancel", receivable_id, sender="seller")
+    assert refused == (receivable_id, until)
+    world.freeze(receivable_id, "unfreeze", code=0)
+    world.book.send(signer("seller"), "cancel", receivable_id)
+
+
+def test_cancel_by_signature__the_platform_may_although_frozen(world: World) -> None:
+    receivable_id = world.register()
+    world.freeze(receivable_id)
+    values = {
+        "id": receivable_id,
+        "nonce": world.next_nonce(),
+        "deadline": world.chain.now + DAY,
+    }
+    world.bring("cancelBySignature", "Cancel", values, "platform")
+    assert world.record(receivable_id)["state"] == State.CANCELLED
 
 
 def test_attack__older_finding_kept_back(world: World) -> None:

@@ -293,7 +293,7 @@ class BookMachine(RuleBasedStateMachine):
         self.both(
             "cancel",
             lambda: self.book.send(signer(who), "cancel", target_id),
-            lambda: self.model.cancel(target_id.hex(), who),
+            lambda: self.model.cancel(target_id.hex(), who, self.today),
         )
 
     @rule(kind=st.sampled_from(["block", "unblock", "pause", "unpause", "donate"]), data=st.data())

@@ -153,7 +153,7 @@ interface IReceivableBook {
     /// @return id keccak256 of chain id, book, platform id and the platform's document hash.
     function register(Confirmation calldata c, bytes calldata signature) external returns (bytes32 id);
 
-    /// @notice Cancel a receivable that nobody has funded; only its seller.
+    /// @notice Cancel a receivable that nobody has funded; only its seller, and not while it is frozen.
     /// @param id The receivable.
     function cancel(bytes32 id) external;
 
@@ -188,6 +188,7 @@ interface IReceivableBook {
     function sweep(bytes32 id) external;
 
     /// @notice Freeze one receivable by a signed finding, for 60 days or until lifted; again to renew.
+    /// @dev In every state: what comes into the lockbox of a settled or cancelled one is the seller's, and is held.
     /// @param f The finding; its subject is the receivable, its code not 0.
     /// @param signature EIP-712 signature of a key that holds COMPLIANCE.
     function freeze(Finding calldata f, bytes calldata signature) external;
