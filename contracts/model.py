@@ -344,6 +344,20 @@ class Book:
         self.asset.move(lender, terms.seller, terms.advance)
         r.state, r.funded_day, r.lender = State.FUNDED, today, lender
 
+    def repay_early(self, receivable_id: str, caller: str, amount: int, today: int) -> Legs:
+        """Take what the seller owes; where that is nothing any more, close.
+
+        Raises:
+            RefusedError: The caller is not the seller, or the receivable is not open.
+        """
+        found = self.receivables.get(receivable_id)
+        if found is None or found.terms.seller != caller:
+            raise RefusedError("NotSeller")
+        if not found.is_open or amount == 0 or found.due_on(today).debt > 0:
+            return self.settle(receivable_id, caller, amount, today)
+        self._apply(found, Legs(), today, is_seller=True)
+        return Legs()
+
     def settle(self, receivable_id: str, payer: str, amount: int, today: int) -> Legs:
         """Take a payment and split it; return the legs."""
         r = self._get(receivable_id)

@@ -68,7 +68,10 @@ contract ComplianceGate is Findings, IComplianceGate {
         );
         Listing storage listing = _listings[entry.listingHash];
         require(
-            entry.validFrom > listing.validFrom, Errors.AttestationNotNewer(listing.validFrom, entry.validFrom)
+            entry.validFrom > listing.validFrom
+                || (entry.validFrom == listing.validFrom && entry.validUntil > listing.validUntil
+                    && entry.validFrom > listing.revokedThrough),
+            Errors.AttestationNotNewer(listing.validFrom, entry.validFrom)
         );
         bytes32 leaf = Merkle.leafHash(EntryBytes.encode(trustedIssuer, entry));
         require(

@@ -124,7 +124,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         require(r.state == State.None, Errors.AlreadyRegistered(id));
         uint32 today = _today();
         _requireTerms(c, today);
-        _requireSeller(c, today);
+        _requireSeller(id, c, today);
         _useSigned(c.platformId, TypedData.hash(c), c.nonce, c.deadline, signature);
 
         r.seller = c.seller;
@@ -424,8 +424,12 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         require(c.graceDays <= GRACE_DAYS_MAX, Errors.GraceOutOfRange(c.graceDays, GRACE_DAYS_MAX));
     }
 
-    function _requireSeller(Confirmation calldata c, uint32 today) private view {
-        require(c.seller != address(0) && c.seller != address(this), Errors.AddressInvalid(c.seller));
+    /// @dev A seller that can only receive would keep for ever what it is paid, or be swept in a circle.
+    function _requireSeller(bytes32 id, Confirmation calldata c, uint32 today) private view {
+        require(
+            c.seller != address(0) && c.seller != address(this) && c.seller != lockboxOf(id),
+            Errors.AddressInvalid(c.seller)
+        );
         uint32 untilDay = _sellerFreezes[c.seller].untilDay;
         require(today >= untilDay, Errors.SellerFrozen(c.seller, untilDay));
         require(
@@ -479,7 +483,7 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         bool isSeller = msg.sender == r.seller;
         Legs memory legs;
         (paid, legs) = _apply(id, r, msg.sender, amount, isSeller, isEarly);
-        _pull(msg.sender, address(this), paid);
+        if (paid != 0) _pull(msg.sender, address(this), paid);
         _payOut(id, r, legs);
     }
 
@@ -520,7 +524,8 @@ contract ReceivableBook is IReceivableBook, Findings, ReentrancyGuardTransient, 
         Legs memory due = _due(r, numerator);
         uint256 debt = due.total();
         paid = Math.min(amount, isSeller ? debt : Math.max(debt, _expected(r)));
-        require(paid != 0, Errors.NothingOwed(id));
+        // Where nothing is owed any more, the seller closes by asking to repay early.
+        require(paid != 0 || isEarly, Errors.NothingOwed(id));
         legs = Waterfall.split(paid, due);
 
         r.received += paid.toUint96();

@@ -214,6 +214,20 @@ class BookMachine(RuleBasedStateMachine):
             lambda: self.model.settle(target_id.hex(), who, amount, self.today),
         )
 
+    @rule(target_id=receivables, who=st.sampled_from(SELLERS), amount=amounts)
+    def repay_early(self, target_id: bytes, who: str, amount: int) -> None:
+        self.both(
+            "repayEarly",
+            lambda: self.book.send(signer(who), "repayEarly", target_id, amount),
+            lambda: self.model.repay_early(target_id.hex(), who, amount, self.today),
+        )
+
+    @rule(target_id=receivables, amount=amounts)
+    def close_when_nothing_is_owed(self, target_id: bytes, amount: int) -> None:
+        self.settle(target_id, "debtor", int(self.book.read("owed", target_id)))
+        found = self.model.receivables.get(target_id.hex())
+        self.repay_early(target_id, found.terms.seller if found else "seller", amount)
+
     @rule(target_id=receivables, off_by=st.integers(-1, 1), who=st.sampled_from(PAYERS))
     def settle_about_what_is_owed(self, target_id: bytes, off_by: int, who: str) -> None:
         amount = max(0, int(self.book.read("owed", target_id)) + off_by)

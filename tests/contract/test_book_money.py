@@ -370,6 +370,20 @@ def test_repay_early__says_so(world: World) -> None:
     assert world.record(receivable_id)["state"] == State.SETTLED
 
 
+def test_repay_early__closes_when_nothing_is_owed(world: World) -> None:
+    receivable_id = world.funded()
+    world.book.send(signer("debtor"), "settle", receivable_id, FEE + A_DAY_OF_INTEREST + ADVANCE)
+    before = world.balance("seller")
+    world.refused("AmountIsZero", "repayEarly", receivable_id, 0, sender="seller")
+    receipt = world.book.send(signer("seller"), "repayEarly", receivable_id, 1)
+    assert receipt.value == 0
+    assert receipt.event("Settled")["paid"] == 0
+    assert receipt.has("Closed")
+    assert world.balance("seller") == before
+    assert world.record(receivable_id)["state"] == State.SETTLED
+    world.refused("StateUnexpected", "repayEarly", receivable_id, 1, sender="seller")
+
+
 def test_quote__of_what_is_not_funded(world: World) -> None:
     receivable_id = world.register()
     assert world.book.read("quote", receivable_id, world.chain.today) == (0, 0, 0, 0, 0)

@@ -61,6 +61,12 @@ def test_register__seller_is_the_book(world: World) -> None:
     expect_refusal(world, "AddressInvalid", seller=world.book.address)
 
 
+def test_register__seller_is_its_own_lockbox(world: World) -> None:
+    document = keccak(text="statement")
+    box = world.book.read("lockboxOf", world.book.read("idOf", 7, document))
+    expect_refusal(world, "AddressInvalid", docHash=document, seller=box)
+
+
 def test_register__deadline(world: World) -> None:
     now = world.chain.now
     expect_refusal(world, "DeadlinePassed", deadline=now - 1)

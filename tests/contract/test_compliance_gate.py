@@ -206,6 +206,24 @@ def test_prove__same_or_older_day(log: Log) -> None:
         refused("AttestationNotNewer", log.gate, "stranger", "prove", *log.arguments(older))
 
 
+def test_prove__same_day_with_a_later_end(log: Log) -> None:
+    today = log.chain.today
+    log.prove(validUntil=today + 5)
+    log.prove(validUntil=today + 6)
+    assert log.gate.read("attestationOf", LISTING) == (today, today + 6, 0)
+    for days in (6, 5):
+        shorter = log.arguments(log.attestation(validUntil=today + days))
+        refused("AttestationNotNewer", log.gate, "stranger", "prove", *shorter)
+
+
+def test_prove__same_day_with_a_later_end_but_revoked(log: Log) -> None:
+    today = log.chain.today
+    log.prove(validUntil=today + 5)
+    log.revoke()
+    longer = log.arguments(log.attestation(validUntil=today + 6))
+    refused("AttestationNotNewer", log.gate, "stranger", "prove", *longer)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{}, {"statusRef": "https://carnet.example/status/1#7"}, {"supersedes": keccak(text="old")}],

@@ -176,6 +176,7 @@ interface IReceivableBook {
     function settle(bytes32 id, uint96 amount) external returns (uint256 paid);
 
     /// @notice As `settle`, by the seller, who pays what is owed to date and no penalty. Cannot be paused.
+    /// Where nothing is owed any more it pulls nothing and closes the receivable.
     /// @param id The receivable.
     /// @param amount At most this much is pulled from the seller, minor units.
     /// @return paid What was pulled and split.
@@ -243,7 +244,9 @@ interface IReceivableBook {
     /// @return interest Interest not yet paid, rounded up.
     /// @return principal Principal outstanding.
     /// @return total Sum of the three.
-    /// @return residualAtFace What the seller would still get if the platform paid the rest of the face then.
+    /// @return residualAtFace What the seller would still get if the platform paid then what the book expects of it:
+    /// what the seller paid itself counts as paid of the face, so a platform that pays the whole face all the same
+    /// leaves the seller more by that.
     function quote(bytes32 id, uint32 day)
         external
         view
