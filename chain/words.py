@@ -99,6 +99,14 @@ ERROR_WORDS: Mapping[str, Text] = MappingProxyType(
             "no conforming attestation of the listing is proved and recent enough",
             "该上架商品没有已出示且足够新的合规证明",
         ),
+        "FaceInsufficient": Text(
+            "so much was paid before funding that the rest of the face does not cover the loan",
+            "放款前已收到的款项过多，剩余面值不足以覆盖融资本息及费用",
+        ),
+        "HoldNotReleased": Text(
+            "money of this receivable is on hold and must be released first",
+            "该应收账款有暂扣款项，须先释放",
+        ),
         "TermsOutOfBounds": Text(
             "the terms are not within what the lender accepts", "条款超出资金方可接受的范围"
         ),

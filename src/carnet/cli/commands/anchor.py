@@ -14,7 +14,10 @@ from carnet.cli.tables import print_json, print_rows
 if TYPE_CHECKING:
     from carnet.services.anchoring import Anchored, AnchorStatus
 
-HELP = t("Anchors of the log on the chain.", "日志在链上的锚定。")
+HELP = t(
+    "Anchors of the log on the chain.\n\nExample: carnet anchor push",
+    "日志在链上的锚定。\n\n示例：carnet anchor push",
+)
 PUSH_HELP = t(
     "Anchor the newest checkpoint of the log, once.\n\n"
     "Run it again after any failure: it reads the chain before it sends.\n\n"

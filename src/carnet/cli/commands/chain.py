@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from carnet.services.chaining import ChainStatus
     from carnet.services.deploying import DeployReport
 
-HELP = t("The chain: node, contracts, time.", "链：节点、合约、时间。")
+HELP = t(
+    "The chain: node, contracts, time.\n\nExample: carnet chain status",
+    "链：节点、合约、时间。\n\n示例：carnet chain status",
+)
 UP_HELP = t(
     "Start the development node of the workspace, and leave it running.\n\n"
     "Commands that need it start it for themselves; keep it up to look at it from elsewhere.\n\n"

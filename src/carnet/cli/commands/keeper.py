@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from carnet.keeper.loop import Keeper, Tick
 
-HELP = t("The keeper: does what is due, and nothing else.", "自动执行器：只执行到期的操作。")
+HELP = t(
+    "The keeper: does what is due, and nothing else.\n\nExample: carnet keeper run --once",
+    "自动执行器：只执行到期的操作。\n\n示例：carnet keeper run --once",
+)
 RUN_HELP = t(
     "Sweep lockboxes that were paid, again and again, until interrupted.\n\n"
     "It holds no power: anyone may call what it calls, and nothing is done twice.\n\n"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from carnet.services.receivables import ReceivableView
 
 HELP = t(
-    "Receivables: confirm, fund, freeze, pay, sweep.", "应收账款：确权、放款、冻结、付款、归集。"
+    "Receivables: confirm, fund, freeze, pay, sweep.\n\nExample: carnet receivable list",
+    "应收账款：确权、放款、冻结、付款、归集。\n\n示例：carnet receivable list",
 )
 CONFIRM_HELP = t(
     "Let the platform sign that it owes a receivable, and register it.\n\n"

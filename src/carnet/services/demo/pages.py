@@ -134,7 +134,7 @@ def receivable_table(views: Iterable[ReceivableView]) -> Table:
             Text("state", "状态"),
             Text("face USD", "面值 USD"),
             Text("advance", "预付款"),
-            Text("owed to lender", "应还资金方"),
+            Text("owed, fee included", "应还（含服务费）"),
             Text("residual on hold", "暂扣的余款"),
             Text("due", "到期日"),
         ),

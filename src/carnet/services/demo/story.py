@@ -194,9 +194,9 @@ class _Story:
             Paragraph(
                 Text(
                     f"Chain {self._chain.chain_id} holds the root of {found.anchored_size} "
-                    f"entries of {found.origin}: {found.state.value}.",
+                    f"entries of {found.origin}.",
                     f"链 {self._chain.chain_id} 已存有 {found.origin} 共 {found.anchored_size} "
-                    f"个条目的根：{found.state.value}。",
+                    f"个条目的根。",
                 )
             ),
         )
@@ -350,7 +350,12 @@ class _Story:
         )
         return (
             Table((Text("file", "文件"), Text("what it is", "说明")), rows),
-            Paragraph(Text("Try next:", "接下来可以试：")),
+            Paragraph(
+                Text(
+                    "Try next (the program is .venv/bin/carnet here):",
+                    "接下来可以试（程序位于 .venv/bin/carnet）：",
+                )
+            ),
             *(Paragraph(plain(f"  {line}")) for line in next_commands),
         )
 
