@@ -42,7 +42,9 @@ from carnet.rules.reads import DefinitionKey, Reads
 from carnet.rules.section import IDENTIFIER, NAME, Section, read_text
 from carnet.rules.template import parse_template
 
-RULES_MAX = 5_000
+RULES_MAX = 2_000
+RULE_LINES_MAX = 20_000
+"""Lines of all rules of a pack; what reading a pack takes grows with them."""
 DEFINITIONS_MAX = 500
 CANDIDATES_MAX = 16
 MATCH_MAX = 8
@@ -66,7 +68,7 @@ def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
     """Return the elements of all rule files in order.
 
     Raises:
-        RulePackError: The pack has more than RULES_MAX rules.
+        RulePackError: The pack has more than RULES_MAX rules or RULE_LINES_MAX lines in them.
     """
     result = RawRules([], [], [])
     for root in roots:
@@ -80,15 +82,34 @@ def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
                     target.append(Section(raw, root.file, line, f"an element of {key!r}"))
         with defects.collect():
             root.close()
-    if len(result.rules) > RULES_MAX:
-        raise RulePackError(
-            "CRN-R-003",
-            Text(
-                f"The pack has {len(result.rules)} rules; at most {RULES_MAX} are allowed.",
-                f"规则包有 {len(result.rules)} 条规则；最多 {RULES_MAX} 条。",
-            ),
-        )
+    _check_size(result)
     return result
+
+
+def _check_size(raw: RawRules) -> None:
+    lines = sum(_line_count(rule.data) for rule in raw.rules)
+    for count, most, en, zh in (
+        (len(raw.rules), RULES_MAX, "rules", "条规则"),
+        (lines, RULE_LINES_MAX, "lines in its rules", "行规则条件"),
+    ):
+        if count > most:
+            raise RulePackError(
+                "CRN-R-003",
+                Text(
+                    f"The pack has {count} {en}; at most {most} are allowed.",
+                    f"规则包有 {count} {zh}；最多 {most} {zh[0]}。",
+                ),
+                Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
+            )
+
+
+def _line_count(rule: Mapping[str, object]) -> int:
+    """Return how many lines a rule has, which may still be of any shape."""
+    blocks = rule.get("without")
+    listed_blocks = blocks if isinstance(blocks, list) else []
+    holders = [block for block in listed_blocks if isinstance(block, dict)]
+    listed = [rule.get("scope"), rule.get("when"), *(block.get("when") for block in holders)]
+    return sum(len(lines) for lines in listed if isinstance(lines, list))
 
 
 def declare(

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
+from math import prod
 from typing import Any
 
 from carnet.core.errors import RulePackError
@@ -28,22 +29,22 @@ from carnet.rules.case import Run, start_run
 from carnet.rules.patterns import (
     CASE,
     CASE_TYPE,
+    PATTERNS_MAX,
     Conjunction,
     Layout,
     Pair,
     Placer,
     Term,
     compare,
+    refusal,
     rename_line,
+    too_many_patterns,
 )
 from carnet.rules.protocol import RAN
-from carnet.rules.section import defect
 
 SHARD_LOAD_MAX = 48
 """durable-rules fails at the 65th condition that one message matches; this stays clear of it."""
 JOINS_MAX = 24
-PATTERNS_MAX = 64
-"""Patterns that the alternatives of one rule may multiply out to."""
 NEGATIONS_MAX = 16
 
 
@@ -136,15 +137,6 @@ class _RuleCompiler:
             # Nothing may hold for certain that might hold: the forms change places.
             yield _Message(block.alias, block.fact_type, True, head, (maybe, sure))  # noqa: FBT003  # a field
 
-    def _refuse(self, en: str, zh: str) -> RulePackError:
-        return defect(
-            "CRN-R-003",
-            self._rule.file,
-            self._rule.number,
-            Text(f"The rule {self._rule.id} {en}.", f"规则 {self._rule.id} {zh}。"),
-            Text("Compute a part of it as a derived field.", "请将其中一部分定义为派生字段。"),
-        )
-
     def _patterns(self, messages: list[_Message], form: int) -> list[list[dict[str, Any]]]:
         """Return the patterns of one form: one for each choice of alternatives."""
         positive = [message for message in messages if not message.is_negated]
@@ -155,16 +147,15 @@ class _RuleCompiler:
                     alias = f"{message.alias}x{count}$not"
                     negative.append({alias: self._conjunction(message, tests)})
         if len(negative) > NEGATIONS_MAX:
-            raise self._refuse(
+            raise refusal(
+                self._rule,
                 f"has more than {NEGATIONS_MAX} alternatives in 'without'",
                 f"的 without 中备选条件超过 {NEGATIONS_MAX} 个",
             )
-        choices = list(product(*(message.body[form] for message in positive)))
-        if len(choices) > PATTERNS_MAX:
-            raise self._refuse(
-                f"has more than {PATTERNS_MAX} combinations of alternatives",
-                f"的备选条件组合超过 {PATTERNS_MAX} 种",
-            )
+        # Counted before they are multiplied out: a few lines could make millions.
+        if prod(len(message.body[form]) for message in positive) > PATTERNS_MAX:
+            raise too_many_patterns(self._rule)
+        choices = product(*(message.body[form] for message in positive))
         return [
             [
                 *(
@@ -185,7 +176,8 @@ class _RuleCompiler:
         guards = [{"$ex": {name: 1}} for name in _own_names(tests)]
         joins = [test for test in tests if _is_join(test)]
         if len(joins) + len(message.head) > JOINS_MAX:
-            raise self._refuse(
+            raise refusal(
+                self._rule,
                 f"joins one fact by more than {JOINS_MAX} comparisons",
                 f"对同一事实的关联比较超过 {JOINS_MAX} 个",
             )
@@ -251,18 +243,27 @@ class Plan:
     rule_count: int
 
 
+def _has_room(load: Mapping[str, int], weight: Mapping[str, int]) -> bool:
+    return all(load.get(kind, 0) + count <= SHARD_LOAD_MAX for kind, count in weight.items())
+
+
 def _shards(rules: Iterable[CompiledRule]) -> list[list[CompiledRule]]:
     """Return the rules in groups in which no message meets too many conditions."""
     shards: list[tuple[list[CompiledRule], Counter[str]]] = []
+    # Loads only grow: a group that had no room for a weight never has again.
+    first_open: dict[frozenset[tuple[str, int]], int] = {}
     for rule in rules:
         weight = Counter(rule.types)
-        for members, load in shards:
-            if all(load[kind] + count <= SHARD_LOAD_MAX for kind, count in weight.items()):
-                members.append(rule)
-                load.update(weight)
-                break
-        else:
-            shards.append(([rule], Counter(weight)))
+        key = frozenset(weight.items())
+        position = first_open.get(key, 0)
+        while position < len(shards) and not _has_room(shards[position][1], weight):
+            position += 1
+        first_open[key] = position
+        if position == len(shards):
+            shards.append(([], Counter()))
+        members, load = shards[position]
+        members.append(rule)
+        load.update(weight)
     return [members for members, _ in shards]
 
 

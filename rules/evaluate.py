@@ -1,20 +1,27 @@
 """The reference evaluator: what a rule means, in plain Python.
 
-For each applicable rule it tries every choice of distinct facts for the aliases of `match`, leaves
-a choice as soon as a line is false, and asks each `without` block whether a further fact makes all
-of its lines true. The other engines are implementations of this file and are tested against it.
+For each applicable rule it tries every choice of distinct facts for the aliases of `match` that the
+lines about one alias alone do not exclude, leaves a choice as soon as a line is false, and asks
+each `without` block whether a further fact makes all of its lines true. The other engines are
+implementations of this file and are tested against it.
 
 Source: docs/spec/pack-format.md, PF-10 and PF-12.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Rule, Without
+from carnet.rules.budget import (
+    Candidate,
+    block_candidates,
+    lines_of_case,
+    match_candidates,
+)
 from carnet.rules.case import Bindings, Case
 from carnet.rules.finding import Choice, Matches
 from carnet.rules.parameters import Unknown
-from carnet.rules.values import Verdict, holds, line_holds
+from carnet.rules.values import Verdict, holds
 
 
 def _and(first: Verdict, second: Verdict) -> Verdict:
@@ -24,13 +31,20 @@ def _and(first: Verdict, second: Verdict) -> Verdict:
     return first if isinstance(first, Unknown) else second
 
 
-def _none_holds(block: Without, bindings: Bindings, taken: Choice, case: Case) -> Verdict:
+def _none_holds(
+    block: Without,
+    candidates: Sequence[Candidate],
+    bindings: Bindings,
+    taken: Choice,
+    case: Case,
+) -> Verdict:
     """Return whether no further fact makes all lines of a block true."""
+    rest = tuple(line for line in block.when if line.aliases != {block.alias})
     result: Verdict = True
-    for fact in case.facts_of(block.fact_type):
+    for fact, own in candidates:
         if fact in taken:
             continue
-        verdict = holds(block.when, {**bindings, block.alias: fact}, case)
+        verdict = _and(own, holds(rest, {**bindings, block.alias: fact}, case))
         if verdict is True:
             return False
         if isinstance(verdict, Unknown):
@@ -39,41 +53,45 @@ def _none_holds(block: Without, bindings: Bindings, taken: Choice, case: Case) -
 
 
 def _choices(
-    rule: Rule, case: Case, bindings: Bindings, taken: Choice, so_far: Verdict
+    rule: Rule,
+    candidates: Sequence[Sequence[Candidate]],
+    case: Case,
+    taken: Choice,
+    so_far: Verdict,
 ) -> Iterator[tuple[Choice, Verdict]]:
     """Yield every choice of facts for the aliases still open, with the verdict of its lines."""
     if len(taken) == len(rule.match):
         yield taken, so_far
         return
-    alias, fact_type = rule.match[len(taken)]
+    alias, _ = rule.match[len(taken)]
+    bindings = _bound(rule, taken, case)
     bound = {*bindings, alias}
-    newly = [line for line in rule.when if alias in line.aliases and line.aliases <= bound]
-    for fact in case.facts_of(fact_type):
+    newly = tuple(
+        line
+        for line in rule.when
+        if alias in line.aliases and line.aliases <= bound and line.aliases != {alias}
+    )
+    for fact, own in candidates[len(taken)]:
         if fact in taken:
             continue
-        inner = {**bindings, alias: fact}
-        verdict = so_far
-        for line in newly:
-            verdict = _and(verdict, line_holds(line, inner, case))
-            if verdict is False:
-                break
+        verdict = _and(so_far, _and(own, holds(newly, {**bindings, alias: fact}, case)))
         if verdict is not False:
-            yield from _choices(rule, case, inner, (*taken, fact), verdict)
+            yield from _choices(rule, candidates, case, (*taken, fact), verdict)
 
 
 def evaluate_rule(rule: Rule, case: Case) -> Matches:
     """Return the choices of facts that satisfy a rule, and those that might."""
     matches = Matches()
-    matched = {alias for alias, _ in rule.match}
-    of_the_case = tuple(line for line in rule.when if not line.aliases & matched)
-    start = holds(of_the_case, case.named, case)
+    start = holds(lines_of_case(rule), case.named, case)
     if start is False:
         return matches
-    for choice, verdict in _choices(rule, case, case.named, (), start):
-        bindings = {**case.named, **_bound(rule, choice)}
+    candidates = match_candidates(rule, case)
+    blocks = [(block, block_candidates(block, case)) for block in rule.without]
+    for choice, verdict in _choices(rule, candidates, case, (), start):
+        bindings = _bound(rule, choice, case)
         result = verdict
-        for block in rule.without:
-            result = _and(result, _none_holds(block, bindings, choice, case))
+        for block, further in blocks:
+            result = _and(result, _none_holds(block, further, bindings, choice, case))
         if result is True:
             matches.sure.append(choice)
         elif isinstance(result, Unknown):
@@ -81,5 +99,6 @@ def evaluate_rule(rule: Rule, case: Case) -> Matches:
     return matches
 
 
-def _bound(rule: Rule, choice: Choice) -> dict[str, Fact]:
-    return {alias: fact for (alias, _), fact in zip(rule.match, choice, strict=True)}
+def _bound(rule: Rule, choice: Choice, case: Case) -> dict[str, Fact]:
+    aliases = (alias for alias, _ in rule.match)
+    return {**case.named, **dict(zip(aliases, choice, strict=False))}

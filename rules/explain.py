@@ -3,9 +3,9 @@
 Told by the reference evaluator, whichever engine decided: they agree.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
-from itertools import permutations, product
 from typing import Any
 
 from carnet.facts.fact import Fact
@@ -51,14 +51,22 @@ def _mark(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
-def _choices(rule: Rule, case: Case) -> Iterator[Choice]:
-    """Yield choices of distinct facts, the same that the reference evaluator tries."""
-    if len({fact_type for _, fact_type in rule.match}) == 1:
-        yield from permutations(case.facts_of(rule.match[0][1]), len(rule.match))
+def _extended(rule: Rule, case: Case, taken: Choice) -> Iterator[Choice]:
+    if len(taken) == len(rule.match):
+        yield taken
         return
-    for choice in product(*(case.facts_of(fact_type) for _, fact_type in rule.match)):
-        if len(set(map(id, choice))) == len(choice):
-            yield choice
+    _, fact_type = rule.match[len(taken)]
+    for fact in case.facts_of(fact_type):
+        if fact not in taken:
+            yield from _extended(rule, case, (*taken, fact))
+
+
+def _choices(rule: Rule, case: Case) -> Iterator[Choice]:
+    """Yield choices of distinct facts, in the order of the reference evaluator."""
+    needed = Counter(fact_type for _, fact_type in rule.match)
+    # With enough facts of each type every choice begun can be ended, so none is sought for long.
+    if all(len(case.facts_of(fact_type)) >= count for fact_type, count in needed.items()):
+        yield from _extended(rule, case, ())
 
 
 def _without(rule: Rule, choice: Choice, case: Case) -> Iterator[dict[str, Any]]:

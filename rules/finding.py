@@ -4,10 +4,10 @@ An engine answers one question for each applicable rule: which choices of facts 
 certain, and which might. Everything else (scope, unverified parameters, texts, values, order) is
 decided here, once.
 
-Source: docs/spec/pack-format.md, PF-7, PF-10 to PF-13.
+Source: docs/spec/pack-format.md, PF-7, PF-10 to PF-13, PF-18.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from carnet.core.text import Text
@@ -22,6 +22,7 @@ from carnet.rules.ast import (
     parts_of,
     values_of,
 )
+from carnet.rules.budget import block_candidates, over_budget
 from carnet.rules.case import Bindings, Case
 from carnet.rules.decision import (
     Decision,
@@ -95,6 +96,8 @@ def _prepare_rule(index: int, rule: Rule, prepared: Prepared) -> None:
     rests |= rests_rule(rule, case)
     causes = scope or unconfirmed_causes(rests, case)
     prepared.rests_on |= rests
+    if not causes and (excess := over_budget(rule, case)) is not None:
+        causes = [excess]
     if causes:
         prepared.errors += [RuleError(rule.id, cause) for cause in causes]
     else:
@@ -201,15 +204,17 @@ def make_finding(rule: Rule, choice: Choice, case: Case) -> Finding:
     )
 
 
-def _causes(rule: Rule, choice: Choice, case: Case) -> Iterator[Text]:
+def _causes(
+    rule: Rule, further: Sequence[Sequence[Fact]], choice: Choice, case: Case
+) -> Iterator[Text]:
     """Yield why a choice of facts could not be decided."""
     bindings = bind(rule, choice, case)
     for line in rule.when:
         verdict = line_holds(line, bindings, case)
         if isinstance(verdict, Unknown):
             yield verdict.cause
-    for block in rule.without:
-        for fact in case.facts_of(block.fact_type):
+    for block, facts in zip(rule.without, further, strict=True):
+        for fact in facts:
             if fact in choice:
                 continue
             verdict = holds(block.when, {**bindings, block.alias: fact}, case)
@@ -218,8 +223,11 @@ def _causes(rule: Rule, choice: Choice, case: Case) -> Iterator[Text]:
 
 
 def _errors(rule: Rule, matches: Matches, case: Case) -> Iterator[RuleError]:
+    if not matches.unsure:
+        return
+    further = [[fact for fact, _ in block_candidates(block, case)] for block in rule.without]
     for choice in matches.unsure:
-        for cause in _causes(rule, choice, case):
+        for cause in _causes(rule, further, choice, case):
             yield RuleError(rule.id, cause)
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from carnet.core.errors import CarnetError
 from carnet.core.text import Text
+from carnet.rules.budget import COMBINATIONS_MAX
 from carnet.rules.compile import Plan, compile_plan
 from carnet.rules.decision import Decision, RuleError
 from carnet.rules.encoding import Encoder
@@ -31,8 +32,11 @@ from carnet.rules.protocol import PLANS_MAX
 
 BATCH_SIZE = 50
 DEADLINE_S = 20.0
-FUEL = 20_000
-"""Matches of one ruleset in one case, after which the case is given up."""
+FUEL = 2 * COMBINATIONS_MAX
+"""Matches of one ruleset in one case, after which the case is given up.
+
+One rule within its budget can match all its combinations in both of its forms.
+"""
 WORKERS_MAX = 4
 FACTS_MAX = 900_000
 """Numbers of facts have six digits in the engine."""

@@ -17,9 +17,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import product
+from math import prod
 from typing import Any
 
 from carnet.core.clock import day_number
+from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import (
@@ -56,6 +58,9 @@ LOWEST, HIGHEST = -(2**53), 2**53
 ITEMS_MAX = 16
 """Items of a list that the engine tests one by one; a longer list is one property."""
 
+PATTERNS_MAX = 64
+"""Patterns that the alternatives of one rule may multiply out to."""
+
 Conjunction = tuple[dict[str, Any], ...]
 Alternatives = tuple[Conjunction, ...]
 """One of several conjunctions; none is never true, an empty one always."""
@@ -79,6 +84,26 @@ _ENGINE_OPERATORS: dict[Operator, str] = {
     ">": "$gt",
     ">=": "$gte",
 }
+
+
+def too_many_patterns(rule: Rule) -> RulePackError:
+    """Return that the alternatives of a rule multiply out to too many patterns."""
+    return refusal(
+        rule,
+        f"has more than {PATTERNS_MAX} combinations of alternatives",
+        f"的备选条件组合超过 {PATTERNS_MAX} 种",
+    )
+
+
+def refusal(rule: Rule, en: str, zh: str) -> RulePackError:
+    """Return that a rule cannot be brought into the safe profile."""
+    return defect(
+        "CRN-R-003",
+        rule.file,
+        rule.number,
+        Text(f"The rule {rule.id} {en}.", f"规则 {rule.id} {zh}。"),
+        Text("Compute a part of it as a derived field.", "请将其中一部分定义为派生字段。"),
+    )
 
 
 def compare(operator: Operator, name: str, other: Any) -> dict[str, Any]:
@@ -266,8 +291,16 @@ class Placer:
         self._types = types
 
     def lines(self, lines: Iterable[Line], at: str) -> Pair:
-        """Return both forms of some lines on the message of an alias."""
+        """Return both forms of some lines on the message of an alias.
+
+        Raises:
+            RulePackError: Their alternatives multiply out to more than PATTERNS_MAX.
+        """
         pairs = [self._line(line, at) for line in lines]
+        for form in (0, 1):
+            # Counted before they are multiplied out: a few lines could make millions.
+            if prod(len(pair[form]) for pair in pairs) > PATTERNS_MAX:
+                raise too_many_patterns(self._rule)
         return every(pair[0] for pair in pairs), every(pair[1] for pair in pairs)
 
     def _line(self, line: Line, at: str) -> Pair:

@@ -1,5 +1,6 @@
 """Packs that are hostile, broken or wrong are refused, with file, line and reason."""
 
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from carnet.core.errors import RulePackError
+from carnet.rules.build_rules import RULES_MAX
 from carnet.rules.pack import check_pack, load_pack
 from carnet.rules.yaml_strict import parse_yaml
 from tests.fixtures_rules import parameter, rule, spell, write_pack
@@ -164,20 +166,75 @@ def _too_many(folder: Path) -> None:
         (folder / "tests" / f"{n}.yaml").write_text("tests: []")
 
 
+def _with_rules(folder: Path, count: int, **content: Any) -> None:
+    listed = [rule(f"many-{n}", **content) for n in range(count)]
+    for start in range(0, count, 500):
+        text = "".join(f"- {spell(one)}\n" for one in listed[start : start + 500])
+        (folder / "rules" / f"z{start:05}.yaml").write_text("rules:\n" + text)
+
+
 def _too_many_rules(folder: Path) -> None:
-    rules = [rule(f"rule-{n}", when=["product.is_radio"]) for n in range(5_001)]
-    (folder / "rules" / "all.yaml").write_text(
-        "rules:\n" + "".join(f"- {spell(r)}\n" for r in rules)
-    )
+    _with_rules(folder, RULES_MAX, when=["product.is_radio"])
 
 
-@pytest.mark.parametrize("harm", [_link_inside, _link_beside, _stray, _too_many, _too_many_rules])
+def _ten_thousand_rules(folder: Path) -> None:
+    _with_rules(folder, 10_000, when=["product.is_radio"])
+
+
+def _too_many_lines(folder: Path) -> None:
+    block = {"c": "certificate", "when": ["c.is_verified"] * 12}
+    _with_rules(folder, 1_000, when=["product.is_radio"] * 8, without=[block])
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        _link_inside, _link_beside, _stray, _too_many, _too_many_rules, _ten_thousand_rules,
+        _too_many_lines,
+    ],
+)  # fmt: skip
 def test_pack__hostile_folder_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     folder = write_pack(tmp_path, rule(when=["product.is_radio"]))
     harm(folder)
     with pytest.raises(RulePackError) as caught:
         check_pack(folder)
     assert caught.value.code in {"CRN-R-002", "CRN-R-003"}
+
+
+def test_pack__thousand_rules_are_read_in_two_seconds(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path, rule(when=["product.is_radio"]))
+    _with_rules(
+        folder,
+        1_000,
+        match=[{"a": "certificate"}, {"b": "certificate"}],
+        when=['a.kind == "eu_doc"', "a.issued_on < b.issued_on", "has(a.body_number)"],
+        without=[{"c": "certificate", "when": ["c.issued_on > b.issued_on"]}],
+    )
+    # Processor time, so that a busy machine does not fail the test.
+    start = time.process_time()
+    assert len(load_pack(folder).rules) == 1_001
+    assert time.process_time() - start < 2.0
+
+
+@pytest.mark.parametrize("place", ["when", "without", "spread"])
+def test_rule__alternatives_are_counted_before_they_are_multiplied(
+    tmp_path: Path, place: str
+) -> None:
+    many = [f'c.number != "{n}"' for n in range(24)]
+    content: dict[str, Any] = {"match": [{"c": "certificate"}], "when": many}
+    if place == "without":
+        content = {"without": [{"c": "certificate", "when": many}]}
+    elif place == "spread":
+        aliases = [f"c{n}" for n in range(8)]
+        content = {
+            "match": [{alias: "certificate"} for alias in aliases],
+            "when": [f'{alias}.number != "{n}"' for alias in aliases for n in range(3)],
+        }
+    folder = write_pack(tmp_path, rule(**content))
+    start = time.process_time()
+    with pytest.raises(RulePackError, match="more than 64 combinations of alternatives"):
+        check_pack(folder)
+    assert time.process_time() - start < 2.0
 
 
 def test_pack__folder_without_pack_yaml_is_refused(tmp_path: Path) -> None:
