@@ -34,6 +34,8 @@ def test_page__runs_as_it_stands(tmp_path: Path) -> None:
         "SAMPLE": str(ROOT / "examples"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
     }
+    # A page that stops half-way must not leave its node running.
+    script = f"trap 'carnet chain down > /dev/null 2>&1' EXIT\n{script}"
     done = subprocess.run(
         ["bash", "-x"],
         input=script,
