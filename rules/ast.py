@@ -1,8 +1,8 @@
 """The typed form of a rule pack: what the YAML means once names and types are resolved.
 
-Everything here is data without behaviour beyond looking at itself. Three readers share it: the
-reference evaluator (`evaluate.py`), the compiler to the live engine (`compile.py`) and the
-explanation (`explain.py`).
+Everything here is data without behaviour beyond looking at itself. Four readers share it: the
+reference evaluator (`evaluate.py`), the compilers to the live engine (`live/`) and to SQL (`bulk/`),
+and the explanation (`explain.py`).
 
 Source: docs/spec/pack-format.md.
 """

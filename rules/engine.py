@@ -44,7 +44,7 @@ def _by_reference(prepared: Prepared) -> Decision:
 
 def _decide(ready: Sequence[Prepared], engine: Engine) -> Iterator[Decision]:
     if engine == "live" and ready:
-        from carnet.rules.live import decide_live
+        from carnet.rules.live.pool import decide_live
 
         yield from decide_live(ready)
     else:

@@ -31,8 +31,8 @@ from carnet.rules.decision import (
     RuleError,
     conformity_of,
 )
+from carnet.rules.format.template import text_of
 from carnet.rules.parameters import Known, Unknown
-from carnet.rules.template import text_of
 from carnet.rules.unverified import (
     NOTHING,
     rests_lines,

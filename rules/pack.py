@@ -19,7 +19,7 @@ from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.ast import CaseDefinition, Definition, Pack, PackStatus, Rule
 from carnet.rules.ast import Path as ReferencePath
-from carnet.rules.build import (
+from carnet.rules.format.build import (
     Defects,
     check_fact_type,
     read_case,
@@ -27,17 +27,17 @@ from carnet.rules.build import (
     read_parameters,
     read_paths,
 )
-from carnet.rules.build_rules import (
+from carnet.rules.format.build_rules import (
     collect_raw,
     declare,
     find_circle,
     read_definition,
     read_rule,
 )
-from carnet.rules.names import Names
+from carnet.rules.format.names import Names
+from carnet.rules.format.section import IDENTIFIER, Section
+from carnet.rules.format.yaml_strict import LocatedDict, parse_yaml
 from carnet.rules.reads import DefinitionKey, Reads
-from carnet.rules.section import IDENTIFIER, Section
-from carnet.rules.yaml_strict import LocatedDict, parse_yaml
 
 SCHEMA_VERSION = 1
 FILES_MAX = 200
@@ -296,7 +296,7 @@ def check_pack(folder: Path) -> tuple[Pack | None, list[RulePackError]]:
         pack = _build(documents, defects)
     if pack is not None:
         # Checked here and not on the way, because it needs the whole pack.
-        from carnet.rules.compile import check_compiles
+        from carnet.rules.live.compile import check_compiles
 
         with defects.collect():
             check_compiles(pack)

@@ -17,7 +17,7 @@ from carnet.facts.fact import Fact, fact_from_json
 from carnet.rules.ast import Pack
 from carnet.rules.decision import Decision
 from carnet.rules.engine import evaluate
-from carnet.rules.section import IDENTIFIER, Section
+from carnet.rules.format.section import IDENTIFIER, Section
 
 TESTS_MAX = 2_000
 FACTS_MAX = 10_000

@@ -34,8 +34,8 @@ from carnet.rules.ast import (
     fields_of,
     values_of,
 )
-from carnet.rules.grammar import ExpressionError, parse_tree
-from carnet.rules.names import Names, suggest
+from carnet.rules.format.grammar import ExpressionError, parse_tree
+from carnet.rules.format.names import Names, suggest
 
 ITEMS_MAX = 64
 REFERENCES_MAX = 3

@@ -26,7 +26,7 @@ from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.ast import Line, Pack, Rule, Without
 from carnet.rules.case import Run, start_run
-from carnet.rules.patterns import (
+from carnet.rules.live.patterns import (
     CASE,
     CASE_TYPE,
     PATTERNS_MAX,
@@ -40,7 +40,7 @@ from carnet.rules.patterns import (
     rename_line,
     too_many_patterns,
 )
-from carnet.rules.protocol import RAN
+from carnet.rules.live.protocol import RAN
 
 SHARD_LOAD_MAX = 48
 """durable-rules fails at the 65th condition that one message matches; this stays clear of it."""

@@ -23,15 +23,15 @@ from carnet.rules.ast import (
     Path,
     ValueKind,
 )
-from carnet.rules.expression import (
+from carnet.rules.format.expression import (
     RESERVED,
     parse_line,
     parse_reference,
 )
-from carnet.rules.grammar import ExpressionError
-from carnet.rules.names import Names
+from carnet.rules.format.grammar import ExpressionError
+from carnet.rules.format.names import Names
+from carnet.rules.format.section import NAME, Section, defect, read_text
 from carnet.rules.parameters import tied_values
-from carnet.rules.section import NAME, Section, defect, read_text
 
 PARAMETERS_MAX = 2_000
 VALUES_MAX = 64

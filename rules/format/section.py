@@ -7,7 +7,7 @@ from typing import Any
 
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
-from carnet.rules.yaml_strict import LocatedDict, LocatedList
+from carnet.rules.format.yaml_strict import LocatedDict, LocatedList
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,63}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

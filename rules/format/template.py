@@ -7,9 +7,9 @@ import re
 
 from carnet.core.text import Text
 from carnet.rules.ast import AsOf, FieldRef, MeasureRef, ParameterRef, Template, Value
-from carnet.rules.expression import parse_path
-from carnet.rules.grammar import ExpressionError
-from carnet.rules.names import Names
+from carnet.rules.format.expression import parse_path
+from carnet.rules.format.grammar import ExpressionError
+from carnet.rules.format.names import Names
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 

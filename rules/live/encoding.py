@@ -16,9 +16,9 @@ from carnet.core.clock import day_number
 from carnet.facts.fact import Fact
 from carnet.rules.ast import FieldRef
 from carnet.rules.case import Bindings, Case
-from carnet.rules.compile import Plan
 from carnet.rules.finding import Choice, Matches, Prepared
-from carnet.rules.patterns import CASE_TYPE, HIGHEST, LOWEST, OWN, Term
+from carnet.rules.live.compile import Plan
+from carnet.rules.live.patterns import CASE_TYPE, HIGHEST, LOWEST, OWN, Term
 
 _Read = Callable[[Fact, Bindings, Case], tuple[Any, int]]
 

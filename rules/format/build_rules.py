@@ -34,13 +34,13 @@ from carnet.rules.ast import (
     values_of,
     values_of_definition,
 )
-from carnet.rules.build import Defects, check_alias, check_fact_type, read_lines
-from carnet.rules.expression import parse_line, parse_value
-from carnet.rules.grammar import ExpressionError
-from carnet.rules.names import Names
+from carnet.rules.format.build import Defects, check_alias, check_fact_type, read_lines
+from carnet.rules.format.expression import parse_line, parse_value
+from carnet.rules.format.grammar import ExpressionError
+from carnet.rules.format.names import Names
+from carnet.rules.format.section import IDENTIFIER, NAME, Section, read_text
+from carnet.rules.format.template import parse_template
 from carnet.rules.reads import DefinitionKey, Reads
-from carnet.rules.section import IDENTIFIER, NAME, Section, read_text
-from carnet.rules.template import parse_template
 
 RULES_MAX = 2_000
 RULE_LINES_MAX = 20_000

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import durable_rules_engine as engine
 
-from carnet.rules.protocol import PLANS_MAX, RAN
+from carnet.rules.live.protocol import PLANS_MAX, RAN
 
 FRAME_SIZE_MAX = 256 * 1024 * 1024
 _SID = "1"

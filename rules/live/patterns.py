@@ -44,8 +44,8 @@ from carnet.rules.ast import (
     values_of,
 )
 from carnet.rules.case import Bindings, Case, Run
+from carnet.rules.format.section import defect
 from carnet.rules.parameters import Known, Unknown
-from carnet.rules.section import defect
 from carnet.rules.values import line_holds, value_of, verdict_of
 
 CASE = "case"

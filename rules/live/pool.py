@@ -24,11 +24,11 @@ from typing import Any
 from carnet.core.errors import CarnetError
 from carnet.core.text import Text
 from carnet.rules.budget import COMBINATIONS_MAX
-from carnet.rules.compile import Plan, compile_plan
 from carnet.rules.decision import Decision, RuleError
-from carnet.rules.encoding import Encoder
 from carnet.rules.finding import CASE_RULE, Prepared, conclude, decision_of
-from carnet.rules.protocol import PLANS_MAX
+from carnet.rules.live.compile import Plan, compile_plan
+from carnet.rules.live.encoding import Encoder
+from carnet.rules.live.protocol import PLANS_MAX
 
 BATCH_SIZE = 50
 DEADLINE_S = 20.0
@@ -114,7 +114,7 @@ def start_worker() -> Worker:
     """
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "carnet.rules.worker"],
+            [sys.executable, "-P", "-m", "carnet.rules.live.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
