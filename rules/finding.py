@@ -20,6 +20,7 @@ from carnet.rules.ast import (
     Value,
     conditions_of,
     parts_of,
+    texts_of,
     values_of,
 )
 from carnet.rules.budget import block_candidates, over_budget
@@ -159,8 +160,7 @@ def _fill(template: Template, bindings: Bindings, case: Case) -> Text:
 
 
 def _named_values(rule: Rule) -> Iterator[Value]:
-    yield from rule.message.values
-    yield from rule.remedy.values
+    yield from texts_of(rule)
     for condition in conditions_of(rule.when):
         for value in values_of(condition):
             yield from parts_of(value)
@@ -191,6 +191,8 @@ def _is_call(value: Value) -> bool:
 
 def make_finding(rule: Rule, choice: Choice, case: Case) -> Finding:
     """Return the finding of a rule for one choice of facts."""
+    assert rule.message is not None, "only a rule with a message raises a finding"
+    assert rule.remedy is not None, "a message comes with a remedy"
     bindings = bind(rule, choice, case)
     keys = {(fact.type, fact.id) for fact in (case.anchor, *choice)}
     return Finding(

@@ -31,6 +31,7 @@ from carnet.rules.ast import (
     Without,
     conditions_of,
     parts_of,
+    texts_of,
     values_of,
     values_of_definition,
 )
@@ -380,8 +381,7 @@ def _values_of_rule(rule: Rule) -> Iterator[Value]:
     for lines in blocks:
         for condition in conditions_of(lines):
             yield from values_of(condition)
-    yield from rule.message.values
-    yield from rule.remedy.values
+    yield from texts_of(rule)
 
 
 def read_rule(
