@@ -27,14 +27,10 @@ from carnet.rules.format.build import (
     read_parameters,
     read_paths,
 )
-from carnet.rules.format.build_rules import (
-    collect_raw,
-    declare,
-    find_circle,
-    read_definition,
-    read_rule,
-)
+from carnet.rules.format.definitions import declare, find_circle, read_definition
 from carnet.rules.format.names import Names
+from carnet.rules.format.raw import collect_raw
+from carnet.rules.format.rules import read_rule
 from carnet.rules.format.section import IDENTIFIER, Section
 from carnet.rules.format.yaml_strict import LocatedDict, parse_yaml
 from carnet.rules.reads import DefinitionKey, Reads

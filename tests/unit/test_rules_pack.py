@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from carnet.core.errors import RulePackError
-from carnet.rules.format.build_rules import RULES_MAX
+from carnet.rules.format.raw import RULES_MAX
 from carnet.rules.format.yaml_strict import parse_yaml
 from carnet.rules.pack import check_pack, load_pack
 from tests.fixtures_rules import parameter, rule, spell, write_pack

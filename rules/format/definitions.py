@@ -1,14 +1,13 @@
-"""From the YAML of `rules/*.yaml` to derived fields, measures and rules.
+"""From the YAML of `rules/*.yaml` to derived fields and measures.
 
-Source: docs/spec/pack-format.md, section 4.
+Source: docs/spec/pack-format.md, 4.3 and 4.4.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Literal, cast
 
-from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import (
@@ -19,98 +18,23 @@ from carnet.rules.ast import (
     Constant,
     Definition,
     FieldRef,
-    Lines,
     MeasureRef,
     Reason,
-    Rule,
-    ScopeLine,
-    Severity,
-    Template,
     Value,
     ValueKind,
-    Without,
-    conditions_of,
     parts_of,
-    texts_of,
-    values_of,
     values_of_definition,
 )
 from carnet.rules.format.build import Defects, check_alias, check_fact_type, read_lines
-from carnet.rules.format.expression import parse_line, parse_value
-from carnet.rules.format.grammar import ExpressionError
+from carnet.rules.format.expression import parse_value
 from carnet.rules.format.names import Names
-from carnet.rules.format.section import IDENTIFIER, NAME, Section, read_text
-from carnet.rules.format.template import parse_template
-from carnet.rules.reads import DefinitionKey, Reads
+from carnet.rules.format.raw import RawRules
+from carnet.rules.format.section import NAME, Section
+from carnet.rules.reads import DefinitionKey
 
-RULES_MAX = 2_000
-RULE_LINES_MAX = 20_000
-"""Lines of all rules of a pack; what reading a pack takes grows with them."""
-DEFINITIONS_MAX = 500
 CANDIDATES_MAX = 16
-MATCH_MAX = 8
-WITHOUT_MAX = 8
-SCOPE_MAX = 16
-CITATIONS_MAX = 16
 _FUNCTIONS = ("count", "sum", "min", "max", "count_distinct")
 _DERIVED_KINDS = ("integer", "date", "string", "boolean")
-
-
-@dataclass(frozen=True, slots=True)
-class RawRules:
-    """The mappings of all rule files, not yet typed."""
-
-    derived: list[Section]
-    measures: list[Section]
-    rules: list[Section]
-
-
-def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
-    """Return the elements of all rule files in order.
-
-    Raises:
-        RulePackError: The pack has more than RULES_MAX rules or RULE_LINES_MAX lines in them.
-    """
-    result = RawRules([], [], [])
-    for root in roots:
-        for key, target, most in (
-            ("derived", result.derived, DEFINITIONS_MAX),
-            ("measures", result.measures, DEFINITIONS_MAX),
-            ("rules", result.rules, RULES_MAX),
-        ):
-            for raw, line in root.items(key, most):
-                with defects.collect():
-                    target.append(Section(raw, root.file, line, f"an element of {key!r}"))
-        with defects.collect():
-            root.close()
-    _check_size(result)
-    return result
-
-
-def _check_size(raw: RawRules) -> None:
-    lines = sum(_line_count(rule.data) for rule in raw.rules)
-    for count, most, en, zh in (
-        (len(raw.rules), RULES_MAX, "rules", "条规则"),
-        (lines, RULE_LINES_MAX, "lines in its rules", "行规则条件"),
-    ):
-        if count > most:
-            raise RulePackError(
-                "CRN-R-003",
-                Text(
-                    f"The pack has {count} {en}; at most {most} are allowed.",
-                    f"规则包有 {count} {zh}；最多 {most} {zh[0]}。",
-                ),
-                Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
-            )
-
-
-def _line_count(rule: Mapping[str, object]) -> int:
-    """Return how many lines a rule has, which may still be of any shape."""
-    blocks = rule.get("without")
-    listed_blocks = blocks if isinstance(blocks, list) else []
-    holders = [block for block in listed_blocks if isinstance(block, dict)]
-    listed = [rule.get("scope"), rule.get("when"), *(block.get("when") for block in holders)]
-    return sum(len(lines) for lines in listed if isinstance(lines, list))
 
 
 def declare(
@@ -315,148 +239,3 @@ def find_circle(definitions: Mapping[DefinitionKey, Definition]) -> DefinitionKe
             return min(open_keys, default=None)
         for key in ready:
             del open_keys[key]
-
-
-# --- rules ------------------------------------------------------------------------------------
-
-
-def _pairs(section: Section, key: str, most: int, names: Names) -> tuple[tuple[str, str], ...]:
-    taken = dict(names.aliases)
-    result = []
-    for raw, line in section.items(key, most):
-        item = Section(raw, section.file, line, f"an item of {key!r}")
-        if len(item.data) != 1:
-            raise item.fault(
-                Text("Write one `alias: fact type` per item.", "每项须写作一个 `别名: 事实类型`。")
-            )
-        ((alias, _),) = item.data.items()
-        check_alias(alias, item, line, taken)
-        fact_type = check_fact_type(item.string(alias), item, line)
-        check_in_case(fact_type, names, item, line)
-        taken[alias] = fact_type
-        result.append((alias, fact_type))
-    return tuple(result)
-
-
-def _scope(section: Section, names: Names, defects: Defects) -> Iterator[ScopeLine]:
-    for raw, line in section.items("scope", SCOPE_MAX):
-        item = Section(raw, section.file, line, "a scope line")
-        text, reason = item.string("when"), item.text("reason")
-        item.close()
-        with defects.collect(section.file, item.line_of("when")):
-            yield ScopeLine(parse_line(text, names, item.line_of("when")), reason)
-
-
-def _without(section: Section, names: Names, defects: Defects) -> Iterator[Without]:
-    for raw, line in section.items("without", WITHOUT_MAX):
-        item = Section(raw, section.file, line, "a block of 'without'")
-        others = [key for key in item.data if key != "when"]
-        if len(others) != 1:
-            raise item.fault(
-                Text(
-                    "A block names one `alias: fact type` beside 'when'.",
-                    "每个块除 when 外须恰有一个 `别名: 事实类型`。",
-                )
-            )
-        (alias,) = others
-        check_alias(alias, item, line, names.aliases)
-        fact_type = check_fact_type(item.string(alias), item, line)
-        check_in_case(fact_type, names, item, line)
-        reach = names.with_aliases({alias: fact_type})
-        when = read_lines(item, "when", reach, defects)
-        item.close()
-        yield Without(alias, fact_type, when)
-
-
-def _template(section: Section, key: str, names: Names) -> Template:
-    inner = section.section(key)
-    try:
-        return parse_template(read_text(inner), names)
-    except ExpressionError as fault:
-        raise section.fault(fault.message, fault.hint, line=inner.line) from fault
-
-
-def _values_of_rule(rule: Rule) -> Iterator[Value]:
-    blocks: tuple[Lines, ...] = (rule.when, *(block.when for block in rule.without))
-    for lines in blocks:
-        for condition in conditions_of(lines):
-            yield from values_of(condition)
-    yield from texts_of(rule)
-
-
-def read_rule(
-    section: Section, names: Names, reads: Reads, cited: frozenset[str], defects: Defects
-) -> Rule:
-    """Return a rule.
-
-    Raises:
-        RulePackError: It is not well formed.
-    """
-    citation = section.strings("citation", CITATIONS_MAX)
-    _check_citation(section, citation, cited)
-    match = _pairs(section, "match", MATCH_MAX, names)
-    reach = names.with_aliases(dict(match))
-    finding = section.section("finding")
-    rule = Rule(
-        id=section.matching("id", IDENTIFIER),
-        title=section.text("title"),
-        citation=tuple(sorted(set(citation))),
-        severity=cast(
-            "Severity", section.one_of("severity", ("blocking", "major", "minor", "info"))
-        ),
-        scope=tuple(_scope(section, names, defects)),
-        match=match,
-        when=read_lines(section, "when", reach, defects),
-        without=tuple(_without(section, reach, defects)),
-        message=_template(finding, "message", reach),
-        remedy=_template(finding, "remedy", reach),
-        file=section.file,
-        number=section.line,
-    )
-    finding.close()
-    section.close()
-    _check_says_something(section, rule)
-    values = list(_values_of_rule(rule))
-    scope = conditions_of(tuple(one.line for one in rule.scope))
-    return replace(
-        rule,
-        unverified=reads.of_values(values),
-        direct=reads.direct(values),
-        scope_unverified=reads.of_values(value for one in scope for value in values_of(one)),
-    )
-
-
-def _check_citation(section: Section, citation: tuple[str, ...], cited: frozenset[str]) -> None:
-    missing = [fact for fact in citation if fact not in cited]
-    if not citation or missing:
-        shown = ", ".join(missing) or "-"
-        raise section.fault(
-            Text(
-                f"The rule cites law facts that the pack does not define: {shown}.",
-                f"规则引用了规则包未定义的法规条目：{shown}。",
-            ),
-            Text(
-                "Define them in law.yaml or in a parameter's citation.",
-                "请在 law.yaml 或参数的 citation 中定义。",
-            ),
-            line=section.line_of("citation"),
-        )
-
-
-def _check_says_something(section: Section, rule: Rule) -> None:
-    """Refuse a rule that asks nothing: it would find fault with every case.
-
-    A lone negation with no line is the classic one: it fires wherever nothing was imported.
-    """
-    asks = [section.data.get(key) for key in ("match", "when", "scope")]
-    asks += [block.when for block in rule.without]
-    if not any(asks):
-        raise section.fault(
-            Text(
-                f"The rule {rule.id} has no condition and would find fault with every case.",
-                f"规则 {rule.id} 没有任何条件，会对每个案件报告问题。",
-            ),
-            Text(
-                "Add a line to scope, when or without.", "请在 scope、when 或 without 中添加条件。"
-            ),
-        )

@@ -1,0 +1,74 @@
+"""The elements of all rule files of a pack, bounded and not yet typed.
+
+Source: docs/spec/pack-format.md, section 4 and PF-19.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from carnet.core.errors import RulePackError
+from carnet.core.text import Text
+from carnet.rules.format.build import Defects
+from carnet.rules.format.section import Section
+
+RULES_MAX = 2_000
+RULE_LINES_MAX = 20_000
+"""Lines of all rules of a pack; what reading a pack takes grows with them."""
+DEFINITIONS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RawRules:
+    """The mappings of all rule files, not yet typed."""
+
+    derived: list[Section]
+    measures: list[Section]
+    rules: list[Section]
+
+
+def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
+    """Return the elements of all rule files in order.
+
+    Raises:
+        RulePackError: The pack has more than RULES_MAX rules or RULE_LINES_MAX lines in them.
+    """
+    result = RawRules([], [], [])
+    for root in roots:
+        for key, target, most in (
+            ("derived", result.derived, DEFINITIONS_MAX),
+            ("measures", result.measures, DEFINITIONS_MAX),
+            ("rules", result.rules, RULES_MAX),
+        ):
+            for raw, line in root.items(key, most):
+                with defects.collect():
+                    target.append(Section(raw, root.file, line, f"an element of {key!r}"))
+        with defects.collect():
+            root.close()
+    _check_size(result)
+    return result
+
+
+def _check_size(raw: RawRules) -> None:
+    lines = sum(_line_count(rule.data) for rule in raw.rules)
+    for count, most, en, zh in (
+        (len(raw.rules), RULES_MAX, "rules", "条规则"),
+        (lines, RULE_LINES_MAX, "lines in its rules", "行规则条件"),
+    ):
+        if count > most:
+            raise RulePackError(
+                "CRN-R-003",
+                Text(
+                    f"The pack has {count} {en}; at most {most} are allowed.",
+                    f"规则包有 {count} {zh}；最多 {most} {zh[0]}。",
+                ),
+                Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
+            )
+
+
+def _line_count(rule: Mapping[str, object]) -> int:
+    """Return how many lines a rule has, which may still be of any shape."""
+    blocks = rule.get("without")
+    listed_blocks = blocks if isinstance(blocks, list) else []
+    holders = [block for block in listed_blocks if isinstance(block, dict)]
+    listed = [rule.get("scope"), rule.get("when"), *(block.get("when") for block in holders)]
+    return sum(len(lines) for lines in listed if isinstance(lines, list))
