@@ -93,6 +93,15 @@ ROWS = {
         "record_hash": DIGEST,
         "at": AT,
     },
+    "officer_event": {
+        "seq": 1,
+        "digest": DIGEST,
+        "kind": "finding-acknowledgement",
+        "subject": DIGEST.hex(),
+        "officer": "officer-1",
+        "at": AT,
+        "body": b"{}",
+    },
 }
 
 

@@ -17,6 +17,7 @@ class Lock(IntEnum):
     IMPORT = 0x6361726E_0002
     LOG_HEAD = 0x6361726E_0003
     OUTBOX = 0x6361726E_0004
+    OFFICER_EVENT = 0x6361726E_0005
 
 
 def take(connection: Connection, lock: Lock) -> None:

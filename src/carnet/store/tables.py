@@ -292,6 +292,29 @@ class DeploymentRow(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
 
 
+class OfficerEventRow(SQLModel, table=True):
+    """One signed act of an officer; `body` is the signed document, canonical.
+
+    The acts of a workspace form one chain: `seq` counts them from 1, and each body names the digest
+    of the one before it.
+    """
+
+    __tablename__ = "officer_event"
+    __table_args__: ClassVar = (
+        CheckConstraint("seq >= 1", name="seq"),
+        _is_digest("digest"),
+        Index(None, "kind", "subject"),
+    )
+
+    seq: int = Field(sa_type=BigInt, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: bytes = Field(sa_type=Bytes, unique=True)
+    kind: str = Field(sa_type=Key)
+    subject: str = Field(sa_type=Key)
+    officer: str = Field(sa_type=Key)
+    at: datetime = Field(sa_type=Instant)
+    body: bytes = Field(sa_type=Bytes)
+
+
 METADATA = SQLModel.metadata
 
 for _each in METADATA.tables.values():
@@ -316,6 +339,7 @@ CHECKPOINT = _table("checkpoint")
 KEY_EVENT = _table("key_event")
 OUTBOX = _table("outbox")
 DEPLOYMENT = _table("deployment")
+OFFICER_EVENT = _table("officer_event")
 
 APPEND_ONLY = (
     "import_batch",
@@ -327,4 +351,5 @@ APPEND_ONLY = (
     "log_node",
     "checkpoint",
     "key_event",
+    "officer_event",
 )
