@@ -50,6 +50,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What one rule asks automation to do about one case."""
+
+    rule: str
+    action: str
+    facts: tuple[FactKey, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the action as published."""
+        return {
+            "rule": self.rule,
+            "action": self.action,
+            "facts": [_fact(key) for key in self.facts],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class NotApplicable:
     """A rule that does not apply to a case, and why."""
 
@@ -84,9 +101,11 @@ class Decision:
     findings: tuple[Finding, ...]
     not_applicable: tuple[NotApplicable, ...]
     errors: tuple[RuleError, ...]
+    actions: tuple[Action, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the decision as published."""
+        """Return the decision as published; `actions` only where there are any."""
+        actions = [one.to_json() for one in self.actions]
         return {
             "case": _fact(self.case),
             "conformity": self.conformity,
@@ -98,6 +117,7 @@ class Decision:
                 {"rule": one.rule, "reason": one.reason.to_json()} for one in self.not_applicable
             ],
             "errors": [{"rule": one.rule, "cause": one.cause.to_json()} for one in self.errors],
+            **({"actions": actions} if actions else {}),
         }
 
 

@@ -24,8 +24,9 @@ from carnet.rules.ast import (
     values_of,
 )
 from carnet.rules.budget import block_candidates, over_budget
-from carnet.rules.case import Bindings, Case
+from carnet.rules.case import Bindings, Case, FactKey
 from carnet.rules.decision import (
+    Action,
     Decision,
     Finding,
     NotApplicable,
@@ -33,6 +34,7 @@ from carnet.rules.decision import (
     conformity_of,
 )
 from carnet.rules.format.template import text_of
+from carnet.rules.outcome import Given, combine_outputs, settings_of
 from carnet.rules.parameters import Known, Unknown
 from carnet.rules.unverified import (
     NOTHING,
@@ -189,16 +191,21 @@ def _is_call(value: Value) -> bool:
     return hasattr(value, "function")
 
 
+def _keys(choice: Choice, case: Case) -> tuple[FactKey, ...]:
+    """Return the facts that an outcome names: the case's and the matched ones."""
+    return tuple(sorted({(fact.type, fact.id) for fact in (case.anchor, *choice)}))
+
+
 def make_finding(rule: Rule, choice: Choice, case: Case) -> Finding:
     """Return the finding of a rule for one choice of facts."""
     assert rule.message is not None, "only a rule with a message raises a finding"
     assert rule.remedy is not None, "a message comes with a remedy"
+    assert rule.severity is not None, "a message comes with a severity"
     bindings = bind(rule, choice, case)
-    keys = {(fact.type, fact.id) for fact in (case.anchor, *choice)}
     return Finding(
         rule=rule.id,
         severity=rule.severity,
-        facts=tuple(sorted(keys)),
+        facts=_keys(choice, case),
         message=_fill(rule.message, bindings, case),
         remedy=_fill(rule.remedy, bindings, case),
         citation=rule.citation,
@@ -242,34 +249,65 @@ def _measures(case: Case) -> dict[str, int]:
     return result
 
 
+@dataclass(slots=True)
+class _Outcomes:
+    """What the rules of one case came to."""
+
+    findings: list[Finding] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
+    errors: set[RuleError] = field(default_factory=set)
+
+    def add(self, rule: Rule, matches: Matches, case: Case) -> None:
+        """Add what follows from a rule for every choice of facts that satisfies it."""
+        for choice in matches.sure:
+            if rule.message is not None:
+                self.findings.append(make_finding(rule, choice, case))
+            if rule.action is not None:
+                self.actions.append(Action(rule.id, rule.action, _keys(choice, case)))
+            for given in settings_of(rule, bind(rule, choice, case), case):
+                if isinstance(given, Unknown):
+                    self.errors.add(RuleError(rule.id, given.cause))
+                else:
+                    self.given.append(given)
+        self.errors.update(_errors(rule, matches, case))
+
+
 def conclude(prepared: Prepared, matches: Mapping[int, Matches]) -> Decision:
     """Return the decision on a case from what an engine matched for its applicable rules."""
-    case = prepared.case
-    rules = case.run.pack.rules
-    findings: list[Finding] = []
-    errors = set(prepared.errors)
+    pack = prepared.case.run.pack
+    outcomes = _Outcomes(errors=set(prepared.errors))
     for index in prepared.rules:
-        found = matches.get(index)
-        if found is not None:
-            findings += [make_finding(rules[index], choice, case) for choice in found.sure]
-            errors.update(_errors(rules[index], found, case))
-    return decision_of(prepared, findings, errors)
+        if (found := matches.get(index)) is not None:
+            outcomes.add(pack.rules[index], found, prepared.case)
+    return _decision(prepared, outcomes)
 
 
 def decision_of(
     prepared: Prepared, findings: Iterable[Finding], errors: Iterable[RuleError]
 ) -> Decision:
+    """Return the decision on a case from findings and errors that are known already."""
+    return _decision(prepared, _Outcomes(findings=[*findings], errors={*errors}))
+
+
+def _decision(prepared: Prepared, outcomes: _Outcomes) -> Decision:
     """Return a decision with everything in its one order."""
-    case = prepared.case
-    ordered = sorted(findings, key=lambda one: (one.rule, one.facts))
-    failed = sorted(errors, key=lambda one: (one.rule, one.cause.en))
+    case, pack = prepared.case, prepared.case.run.pack
+    undetermined = frozenset(error.rule for error in outcomes.errors)
+    outputs: dict[str, int] = {}
+    if CASE_RULE not in undetermined:
+        outputs, causes = combine_outputs(pack.outputs, pack.rules, outcomes.given, undetermined)
+        outcomes.errors.update(RuleError(CASE_RULE, cause) for cause in causes)
+    findings = sorted(outcomes.findings, key=lambda one: (one.rule, one.facts))
+    errors = sorted(outcomes.errors, key=lambda one: (one.rule, one.cause.en))
     return Decision(
         case=(case.anchor.type, case.anchor.id),
-        conformity=conformity_of(ordered, failed),
+        conformity=conformity_of(findings, errors),
         officer_confirmed=tuple(sorted(prepared.rests_on & case.run.confirmed)),
         measures={} if case.broken else _measures(case),
-        outputs={},
-        findings=tuple(ordered),
+        outputs=outputs,
+        findings=tuple(findings),
         not_applicable=tuple(sorted(prepared.not_applicable, key=lambda one: one.rule)),
-        errors=tuple(failed),
+        errors=tuple(errors),
+        actions=tuple(sorted(outcomes.actions, key=lambda one: (one.rule, one.facts))),
     )

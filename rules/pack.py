@@ -29,8 +29,9 @@ from carnet.rules.format.build import (
 )
 from carnet.rules.format.definitions import declare, find_circle, read_definition
 from carnet.rules.format.names import Names
+from carnet.rules.format.outcome import read_outputs
 from carnet.rules.format.raw import collect_raw
-from carnet.rules.format.rules import read_rule
+from carnet.rules.format.rules import Vocabulary, read_rule
 from carnet.rules.format.section import IDENTIFIER, Section
 from carnet.rules.format.yaml_strict import LocatedDict, parse_yaml
 from carnet.rules.reads import DefinitionKey, Reads
@@ -179,12 +180,12 @@ def _read_definitions(
 
 
 def _read_rules(
-    sections: list[Section], names: Names, reads: Reads, cited: frozenset[str], defects: Defects
+    sections: list[Section], names: Names, vocabulary: Vocabulary, defects: Defects
 ) -> tuple[Rule, ...]:
     result: dict[str, Rule] = {}
     for section in sections:
         with defects.collect(section.file, section.line):
-            rule = read_rule(section, names, reads, cited, defects)
+            rule = read_rule(section, names, vocabulary, defects)
             if rule.id in result or rule.id == "case":
                 raise section.fault(
                     Text(f"The rule id {rule.id} is taken.", f"规则标识 {rule.id} 已被占用。"),
@@ -223,9 +224,11 @@ def _build(documents: Mapping[str, Any], defects: Defects) -> Pack:
         names.types,
     )
     definitions = _read_definitions(sections, names, defects)
-    rules = _read_rules(raw.rules, names, Reads(parameters, definitions), frozenset(cited), defects)
+    outputs = read_outputs(raw.outputs, defects)
+    vocabulary = Vocabulary(Reads(parameters, definitions), frozenset(cited), outputs)
+    rules = _read_rules(raw.rules, names, vocabulary, defects)
     pack = _assemble(header, case, definitions, rules, documents)
-    return _with(pack, parameters=parameters, law=cited, tests=_tests(documents))
+    return _with(pack, parameters=parameters, law=cited, outputs=outputs, tests=_tests(documents))
 
 
 def _with(pack: Pack, **changes: Any) -> Pack:

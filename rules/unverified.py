@@ -22,7 +22,7 @@ from carnet.rules.ast import (
     conditions_of,
     fields_of,
     parts_of,
-    texts_of,
+    said_by,
     values_of,
 )
 from carnet.rules.case import Bindings, Case
@@ -132,7 +132,7 @@ def _resting(rule: Rule, case: Case) -> Resting:
     blocks = [line for block in rule.without for line in block.when]
     read = [
         *(value for one in conditions_of((*rule.when, *blocks)) for value in values_of(one)),
-        *texts_of(rule),
+        *said_by(rule),
     ]
     values = [value for value in read if case.run.reads.may_rest(value)]
     matched = {alias for alias, _ in rule.aliases}

@@ -30,7 +30,16 @@ from carnet.rules.ast.packs import (
     ParameterStatus,
     Path,
 )
-from carnet.rules.ast.rules import Rule, ScopeLine, Setting, Severity, Template, Without, texts_of
+from carnet.rules.ast.rules import (
+    Rule,
+    ScopeLine,
+    Setting,
+    Severity,
+    Template,
+    Without,
+    said_by,
+    texts_of,
+)
 from carnet.rules.ast.tables import (
     Cell,
     Collection,
@@ -122,6 +131,7 @@ __all__ = [
     "conditions_of",
     "fields_of",
     "parts_of",
+    "said_by",
     "texts_of",
     "values_of",
     "values_of_definition",

@@ -55,7 +55,8 @@ class Rule:
     id: str
     title: Text
     citation: tuple[str, ...]
-    severity: Severity
+    severity: Severity | None
+    """How grave the finding is; None where the rule raises none."""
     scope: tuple[ScopeLine, ...]
     match: tuple[tuple[str, str], ...]
     when: Lines
@@ -79,6 +80,13 @@ class Rule:
     def aliases(self) -> tuple[tuple[str, str], ...]:
         """Every alias of the rule with its fact type, matched ones first."""
         return (*self.match, *((block.alias, block.fact_type) for block in self.without))
+
+
+def said_by(rule: Rule) -> Iterator[Value]:
+    """Yield what follows from a rule: the placeholders of its texts and what it sets."""
+    yield from texts_of(rule)
+    for setting in rule.settings:
+        yield setting.value
 
 
 def texts_of(rule: Rule) -> Iterator[Value]:

@@ -6,15 +6,16 @@ Source: docs/spec/pack-format.md, section 4 and PF-19.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.format.build import Defects
-from carnet.rules.format.section import Section
+from carnet.rules.format.hostile import EXPRESSION_SIZE_MAX, expression_size
+from carnet.rules.format.section import Section, defect
 
 RULES_MAX = 2_000
 RULE_LINES_MAX = 20_000
 """Lines of all rules of a pack; what reading a pack takes grows with them."""
 DEFINITIONS_MAX = 500
+OUTPUTS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class RawRules:
 
     derived: list[Section]
     measures: list[Section]
+    outputs: list[Section]
     rules: list[Section]
 
 
@@ -32,11 +34,12 @@ def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
     Raises:
         RulePackError: The pack has more than RULES_MAX rules or RULE_LINES_MAX lines in them.
     """
-    result = RawRules([], [], [])
+    result = RawRules([], [], [], [])
     for root in roots:
         for key, target, most in (
             ("derived", result.derived, DEFINITIONS_MAX),
             ("measures", result.measures, DEFINITIONS_MAX),
+            ("outputs", result.outputs, OUTPUTS_MAX),
             ("rules", result.rules, RULES_MAX),
         ):
             for raw, line in root.items(key, most):
@@ -45,21 +48,43 @@ def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
         with defects.collect():
             root.close()
     _check_size(result)
+    _check_expressions(result)
     return result
 
 
 def _check_size(raw: RawRules) -> None:
     lines = sum(_line_count(rule.data) for rule in raw.rules)
+    last = raw.rules[min(len(raw.rules) - 1, RULES_MAX)] if raw.rules else None
     for count, most, en, zh in (
         (len(raw.rules), RULES_MAX, "rules", "条规则"),
         (lines, RULE_LINES_MAX, "lines in its rules", "行规则条件"),
     ):
         if count > most:
-            raise RulePackError(
+            assert last is not None, "what is counted is there"
+            raise defect(
                 "CRN-R-003",
+                last.file,
+                last.line,
                 Text(
                     f"The pack has {count} {en}; at most {most} are allowed.",
                     f"规则包有 {count} {zh}；最多 {most} {zh[0]}。",
+                ),
+                Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
+            )
+
+
+def _check_expressions(raw: RawRules) -> None:
+    size = 0
+    for section in (*raw.derived, *raw.measures, *raw.rules):
+        size += expression_size(section.data)
+        if size > EXPRESSION_SIZE_MAX:
+            raise defect(
+                "CRN-R-003",
+                section.file,
+                section.line,
+                Text(
+                    f"The lines and values of the pack take more than {EXPRESSION_SIZE_MAX} bytes.",
+                    f"规则包的条件行和取值超过 {EXPRESSION_SIZE_MAX} 字节。",
                 ),
                 Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
             )

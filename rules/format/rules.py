@@ -3,30 +3,27 @@
 Source: docs/spec/pack-format.md, 4.2.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import cast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from carnet.core.text import Text
 from carnet.rules.ast import (
     Lines,
+    Output,
     Rule,
     ScopeLine,
-    Severity,
-    Template,
     Value,
     Without,
     conditions_of,
-    texts_of,
+    said_by,
     values_of,
 )
 from carnet.rules.format.build import Defects, check_alias, check_fact_type, read_lines
 from carnet.rules.format.definitions import check_in_case
 from carnet.rules.format.expression import parse_line
-from carnet.rules.format.grammar import ExpressionError
 from carnet.rules.format.names import Names
-from carnet.rules.format.section import IDENTIFIER, Section, read_text
-from carnet.rules.format.template import parse_template
+from carnet.rules.format.outcome import read_outcome
+from carnet.rules.format.section import IDENTIFIER, Section
 from carnet.rules.reads import Reads
 
 MATCH_MAX = 8
@@ -83,61 +80,61 @@ def _without(section: Section, names: Names, defects: Defects) -> Iterator[Witho
         yield Without(alias, fact_type, when)
 
 
-def _template(section: Section, key: str, names: Names) -> Template:
-    inner = section.section(key)
-    try:
-        return parse_template(read_text(inner), names)
-    except ExpressionError as fault:
-        raise section.fault(fault.message, fault.hint, line=inner.line) from fault
-
-
 def _values_of_rule(rule: Rule) -> Iterator[Value]:
     blocks: tuple[Lines, ...] = (rule.when, *(block.when for block in rule.without))
     for lines in blocks:
         for condition in conditions_of(lines):
             yield from values_of(condition)
-    yield from texts_of(rule)
+    yield from said_by(rule)
 
 
-def read_rule(
-    section: Section, names: Names, reads: Reads, cited: frozenset[str], defects: Defects
-) -> Rule:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the rules of a pack may name beside the names of their lines."""
+
+    reads: Reads
+    cited: frozenset[str]
+    outputs: Mapping[str, Output]
+
+
+def read_rule(section: Section, names: Names, vocabulary: Vocabulary, defects: Defects) -> Rule:
     """Return a rule.
 
     Raises:
         RulePackError: It is not well formed.
     """
     citation = section.strings("citation", CITATIONS_MAX)
-    _check_citation(section, citation, cited)
+    _check_citation(section, citation, vocabulary.cited)
     match = _pairs(section, "match", MATCH_MAX, names)
     reach = names.with_aliases(dict(match))
-    finding = section.section("finding")
+    outcome = read_outcome(section, reach, vocabulary.outputs)
     rule = Rule(
         id=section.matching("id", IDENTIFIER),
         title=section.text("title"),
         citation=tuple(sorted(set(citation))),
-        severity=cast(
-            "Severity", section.one_of("severity", ("blocking", "major", "minor", "info"))
-        ),
+        severity=outcome.severity,
         scope=tuple(_scope(section, names, defects)),
         match=match,
         when=read_lines(section, "when", reach, defects),
         without=tuple(_without(section, reach, defects)),
-        message=_template(finding, "message", reach),
-        remedy=_template(finding, "remedy", reach),
+        message=outcome.message,
+        remedy=outcome.remedy,
+        settings=outcome.settings,
+        action=outcome.action,
         file=section.file,
         number=section.line,
     )
-    finding.close()
     section.close()
     _check_says_something(section, rule)
     values = list(_values_of_rule(rule))
     scope = conditions_of(tuple(one.line for one in rule.scope))
     return replace(
         rule,
-        unverified=reads.of_values(values),
-        direct=reads.direct(values),
-        scope_unverified=reads.of_values(value for one in scope for value in values_of(one)),
+        unverified=vocabulary.reads.of_values(values),
+        direct=vocabulary.reads.direct(values),
+        scope_unverified=vocabulary.reads.of_values(
+            value for one in scope for value in values_of(one)
+        ),
     )
 
 
@@ -166,7 +163,7 @@ def _check_says_something(section: Section, rule: Rule) -> None:
     asks = [section.data.get(key) for key in ("match", "when", "scope")]
     asks += [block.when for block in rule.without]
     if not any(asks):
-        raise section.fault(
+        raise section.refusal(
             Text(
                 f"The rule {rule.id} has no condition and would find fault with every case.",
                 f"规则 {rule.id} 没有任何条件，会对每个案件报告问题。",
