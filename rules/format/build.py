@@ -29,10 +29,12 @@ from carnet.rules.format.expression import (
     parse_reference,
 )
 from carnet.rules.format.grammar import ExpressionError
+from carnet.rules.format.hostile import deceptive_name
 from carnet.rules.format.names import Names
 from carnet.rules.format.section import NAME, Section, defect, read_text
 from carnet.rules.parameters import tied_values
 
+DEFECTS_MAX = 100
 PARAMETERS_MAX = 2_000
 VALUES_MAX = 64
 PATHS_MAX = 64
@@ -42,6 +44,10 @@ _KINDS: tuple[ValueKind, ...] = ("integer", "date", "string", "boolean", "string
 _UNITS = ("years", "months", "days", "bps", "minor", "count", "date", "text")
 _PYTHON_TYPES: dict[ValueKind, type] = {"integer": int, "string": str, "boolean": bool}
 _NODE = re.compile(r"([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?")
+
+
+class TooManyDefectsError(Exception):
+    """So much is wrong that reading on would only take time: each defect is slow to explain."""
 
 
 class Defects:
@@ -56,11 +62,16 @@ class Defects:
         try:
             yield
         except ExpressionError as fault:
-            self.found.append(defect("CRN-R-011", file, line, fault.message, fault.hint))
+            self._note(defect(fault.code, file, line, fault.message, fault.hint))
         except RulePackError as error:
             if error.code in {"CRN-R-002", "CRN-R-003"}:
                 raise
-            self.found.append(error)
+            self._note(error)
+
+    def _note(self, error: RulePackError) -> None:
+        self.found.append(error)
+        if len(self.found) >= DEFECTS_MAX:
+            raise TooManyDefectsError
 
 
 def check_fact_type(name: str, section: Section, line: int) -> str:
@@ -82,6 +93,14 @@ def check_alias(alias: str, section: Section, line: int, taken: Mapping[str, str
     Raises:
         RulePackError: It is reserved, taken or no name.
     """
+    deception = deceptive_name(alias)
+    if deception is not None:
+        raise section.refusal(
+            Text(
+                f"The alias {alias!r:.80} {deception.en}.", f"别名 {alias!r:.80} {deception.zh}。"
+            ),
+            line=line,
+        )
     if not NAME.fullmatch(alias) or alias in RESERVED or alias in taken:
         raise section.fault(
             Text(

@@ -10,6 +10,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from carnet.core.text import Text
+from carnet.rules.format.hostile import calls_pattern, pattern_refusal
 
 TEXT_SIZE_MAX = 1024
 """Bytes of one line, and of one string in it."""
@@ -48,10 +49,11 @@ NAME: /[a-z][a-z0-9_]*/
 class ExpressionError(ValueError):
     """A line that cannot be used; the reader of the pack adds file and line."""
 
-    def __init__(self, message: Text, hint: Text | None = None) -> None:
+    def __init__(self, message: Text, hint: Text | None = None, *, code: str = "CRN-R-011") -> None:
         super().__init__(message.en)
         self.message = message
         self.hint = hint or Text("", "")
+        self.code = code
 
 
 @cache
@@ -98,6 +100,8 @@ def parse_tree(text: str, start: str) -> Tree[Token]:
                 f"该行超过 {TEXT_SIZE_MAX} 字节。",
             )
         )
+    if calls_pattern(text):
+        raise ExpressionError(*pattern_refusal(), code="CRN-R-004")
     try:
         return _parser().parse(text, start=start)
     except UnexpectedInput as error:

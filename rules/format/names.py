@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from carnet.core.text import Text
 from carnet.rules.ast import ValueKind
 
+COMPARED_MAX = 200
+"""Names that an unknown one is compared with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -42,6 +45,10 @@ class Names:
 def suggest(name: str, known: Iterable[str]) -> Text:
     """Return the known names closest to a name, or some of them."""
     options = sorted(known)
+    if len(options) > COMPARED_MAX:
+        # Comparing is slow: the likely ones share the beginning.
+        alike = [option for option in options if option[:2] == name[:2]]
+        options = (alike or options)[:COMPARED_MAX]
     close = difflib.get_close_matches(name, options, n=3)
     if close:
         return Text(f"Did you mean {', '.join(close)}?", f"是否指：{'、'.join(close)}？")

@@ -7,6 +7,7 @@ from typing import Any
 
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
+from carnet.rules.format.hostile import deceptive_name
 from carnet.rules.format.yaml_strict import LocatedDict, LocatedList
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -55,6 +56,12 @@ class Section:
         """Return an error at this section or at one of its lines."""
         return defect("CRN-R-010", self.file, line or self.line, message, hint)
 
+    def refusal(
+        self, message: Text, hint: Text | None = None, *, line: int | None = None
+    ) -> RulePackError:
+        """Return an error that refuses the whole pack, at this section or at one of its lines."""
+        return defect("CRN-R-004", self.file, line or self.line, message, hint)
+
     def line_of(self, key: str) -> int:
         """Return the line of a key."""
         return self.data.lines.get(key, self.line)
@@ -101,6 +108,7 @@ class Section:
         """Return a text of one form."""
         value = self.string(key)
         if not pattern.fullmatch(value):
+            self._refuse_deception(key, value)
             raise self.fault(
                 Text(
                     f"{key!r} is {value!r}; expected the form {pattern.pattern}.",
@@ -109,6 +117,16 @@ class Section:
                 line=self.line_of(key),
             )
         return value
+
+    def _refuse_deception(self, key: str, name: str) -> None:
+        """Refuse a name that is no honest mistake."""
+        reason = deceptive_name(name)
+        if reason is not None:
+            raise self.refusal(
+                Text(f"The name {name!r:.80} {reason.en}.", f"名称 {name!r:.80} {reason.zh}。"),
+                Text("Write it in plain ASCII letters.", "请使用普通 ASCII 字母书写。"),
+                line=self.line_of(key),
+            )
 
     def one_of(self, key: str, choices: tuple[str, ...]) -> str:
         """Return a text of a closed list."""
@@ -203,6 +221,7 @@ class Section:
         """
         for key in self.data:
             if key not in self._read:
+                self._refuse_deception(key, key)
                 known = ", ".join(sorted(self._read))
                 raise self.fault(
                     Text(

@@ -20,6 +20,8 @@ from carnet.core.text import Text
 DEPTH_MAX = 16
 FILE_SIZE_MAX = 1024 * 1024
 NODES_MAX = 200_000
+SCALAR_SIZE_MAX = 64 * 1024
+"""Characters of one value; what readers take for a text is far shorter."""
 
 # The C parser yields the same events some ten times faster; a build of PyYAML may lack it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -31,6 +33,8 @@ _FLOAT = re.compile(
 )
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Bidirectional controls: a reviewer would read another text than the program.
+_CONTROL = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _INTEGER_TEXT_MAX = 17
 
@@ -137,6 +141,24 @@ class _Reader:
 
     def _scalar(self, event: Any, line: int) -> str | int | bool | date:
         text: str = event.value
+        if len(text) > SCALAR_SIZE_MAX:
+            raise RulePackError(
+                "CRN-R-003",
+                Text(
+                    f"{self.path}:{line}: a value has {len(text)} characters; at most"
+                    f" {SCALAR_SIZE_MAX} are read.",
+                    f"{self.path}:{line}：某值有 {len(text)} 个字符；上限为 {SCALAR_SIZE_MAX}。",
+                ),
+                path=self.path,
+                line=line,
+            )
+        if _CONTROL.search(text):
+            raise self.refuse(
+                line,
+                "a character turns the direction of the text",
+                "含有改变文字方向的控制字符",
+                Text("Take it out: a reader sees another text.", "请删除：读者看到的文字会不同。"),
+            )
         # Plain style is None in the Python parser and "" in the C parser.
         if event.style:
             return text
@@ -201,6 +223,19 @@ def parse_yaml(data: bytes, path: str) -> Any:
     Raises:
         RulePackError: The document is not in the strict profile; the message names the line.
     """
+    return parse_counted(data, path)[0]
+
+
+def parse_counted(data: bytes, path: str) -> tuple[Any, int]:
+    """Return the value of one YAML document and how many values it holds.
+
+    Args:
+        data: The file's bytes.
+        path: Its name in messages, relative to the pack.
+
+    Raises:
+        RulePackError: The document is not in the strict profile; the message names the line.
+    """
     if len(data) > FILE_SIZE_MAX:
         raise RulePackError(
             "CRN-R-003",
@@ -213,7 +248,7 @@ def parse_yaml(data: bytes, path: str) -> Any:
     reader = _Reader(path, iter(()))
     try:
         reader.events = yaml.parse(data.decode("utf-8"), Loader=_LOADER)
-        return _document(reader)
+        return _document(reader), reader.nodes
     except UnicodeDecodeError as error:
         raise reader.refuse(1, "the file is not UTF-8 text", "文件不是 UTF-8 文本") from error
     except yaml.YAMLError as error:
