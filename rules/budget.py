@@ -13,7 +13,7 @@ from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Lines, Rule, Without
 from carnet.rules.case import Case
-from carnet.rules.values import Verdict, holds
+from carnet.rules.values import Verdict, both, holds
 
 COMBINATIONS_MAX = 100_000
 """Combinations of facts that one rule may try in one case."""
@@ -24,7 +24,10 @@ Candidate = tuple[Fact, Verdict]
 
 def _candidates(alias: str, fact_type: str, lines: Lines, case: Case) -> list[Candidate]:
     own = tuple(line for line in lines if line.aliases == {alias})
-    judged = ((fact, holds(own, {alias: fact}, case)) for fact in case.facts_of(fact_type))
+    judged = (
+        (fact, both(case.presence_of(fact), holds(own, {alias: fact}, case)))
+        for fact in case.facts_of(fact_type)
+    )
     return [(fact, verdict) for fact, verdict in judged if verdict is not False]
 
 

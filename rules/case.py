@@ -4,7 +4,7 @@ Source: docs/spec/pack-format.md, PF-4 and PF-5.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -14,8 +14,9 @@ from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Pack, Path
-from carnet.rules.parameters import Known, Unknown, resolve_parameters
+from carnet.rules.parameters import Known, Unknown
 from carnet.rules.reads import Reads
+from carnet.rules.tables import CompiledTable
 
 STRING_SIZE_MAX = 1024
 """Bytes of a text that engines compare."""
@@ -23,6 +24,36 @@ STRING_SIZE_MAX = 1024
 FactKey = tuple[str, str]
 """Type and id."""
 Bindings = Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedFacts:
+    """Facts of a case that the pack computes.
+
+    Args:
+        facts: The facts, sorted by id.
+        unsure: Why it cannot be told whether some of them are there, by their id.
+    """
+
+    facts: tuple[Fact, ...]
+    unsure: Mapping[str, Unknown] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedType:
+    """A type of facts that are computed for a case when they are first asked for.
+
+    Args:
+        name: The name of the type, which is no fact type.
+        compute: Returns the facts of a case, or why they cannot be told.
+        rests: Returns the U parameters that they rest on, whichever of them a rule takes.
+        rests_of: Returns those that one of the facts rests on beyond these.
+    """
+
+    name: str
+    compute: Callable[["Case"], ComputedFacts | Unknown]
+    rests: Callable[["Case"], frozenset[str]]
+    rests_of: Callable[["Case", Fact], frozenset[str]] = lambda _case, _fact: frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +67,9 @@ class Run:
     reads: Reads
     resting: dict[str, object] = field(default_factory=dict)
     """By rule, what `unverified.py` worked out once."""
+    tables: Mapping[str, CompiledTable] = field(default_factory=dict)
+    computing: Mapping[str, ComputedType] = field(default_factory=dict)
+    """The types of computed facts by their name."""
 
 
 @dataclass(slots=True)
@@ -51,6 +85,8 @@ class Case:
         broken: Why no rule can be evaluated, if so.
         computed: Derived fields and measures computed so far.
         rests: The U parameters that each of them rests on.
+        unknown_types: Why the facts of a computed type cannot be told, as far as asked.
+        unsure: Why it cannot be told whether a computed fact is there.
     """
 
     run: Run
@@ -61,38 +97,34 @@ class Case:
     broken: list[Text] = field(default_factory=list)
     computed: dict[tuple[str, str, str], object] = field(default_factory=dict)
     rests: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
+    unknown_types: dict[str, Unknown] = field(default_factory=dict)
+    unsure: dict[FactKey, Unknown] = field(default_factory=dict)
 
     def facts_of(self, fact_type: str) -> list[Fact]:
-        """Return the facts of a type, sorted by id."""
-        return self.by_type.get(fact_type, [])
+        """Return the facts of a type, sorted by id; computed ones when first asked for."""
+        found = self.by_type.get(fact_type)
+        if found is None:
+            found = self._compute(fact_type)
+        return found
 
+    def _compute(self, fact_type: str) -> list[Fact]:
+        one = self.run.computing.get(fact_type)
+        result = one.compute(self) if one else ComputedFacts(())
+        if isinstance(result, Unknown):
+            self.unknown_types[fact_type] = result
+            result = ComputedFacts(())
+        self.unsure.update(((fact_type, name), why) for name, why in result.unsure.items())
+        self.by_type[fact_type] = list(result.facts)
+        return self.by_type[fact_type]
 
-def start_run(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Run:
-    """Return the run of a pack on a date.
+    def unknown_of(self, fact_type: str) -> Unknown | None:
+        """Return why the facts of a type cannot be told; None where they can."""
+        self.facts_of(fact_type)
+        return self.unknown_types.get(fact_type)
 
-    Raises:
-        InputError: The date is outside the pack's effective window, or what is confirmed is no U
-            parameter of the pack.
-    """
-    if as_of < pack.effective_from or (pack.effective_to and as_of > pack.effective_to):
-        until = pack.effective_to or "..."
-        raise InputError(
-            "CRN-R-022",
-            Text(
-                f"The pack {pack.id} {pack.version} is effective from {pack.effective_from} to"
-                f" {until}, not on {as_of}.",
-                f"规则包 {pack.id} {pack.version} 的适用期为 {pack.effective_from} 至 {until}，"
-                f"不含 {as_of}。",
-            ),
-            Text(
-                "Choose another version or another --as-of.", "请选择其他版本或其他 --as-of 日期。"
-            ),
-        )
-    unverified = {name for name, one in pack.parameters.items() if one.status == "U"}
-    counted = confirmed & unverified
-    definitions = {**pack.derived, **{("", name): one for name, one in pack.measures.items()}}
-    reads = Reads(pack.parameters, definitions)
-    return Run(pack, as_of, resolve_parameters(pack.parameters, as_of, counted), counted, reads)
+    def presence_of(self, fact: Fact) -> bool | Unknown:
+        """Return whether a fact of the case is there for certain."""
+        return self.unsure.get((fact.type, fact.id), True)
 
 
 # --- facts ------------------------------------------------------------------------------------

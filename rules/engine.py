@@ -12,10 +12,11 @@ from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import FactKey, assemble, start_run
+from carnet.rules.case import FactKey, assemble
 from carnet.rules.decision import Decision, Engine, EvaluationResult
 from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.finding import Prepared, conclude, prepare
+from carnet.rules.run import start_run
 
 ENGINES: tuple[Engine, ...] = ("reference", "live")
 

@@ -21,14 +21,7 @@ from carnet.rules.budget import (
 from carnet.rules.case import Bindings, Case
 from carnet.rules.finding import Choice, Matches
 from carnet.rules.parameters import Unknown
-from carnet.rules.values import Verdict, holds
-
-
-def _and(first: Verdict, second: Verdict) -> Verdict:
-    """Return Kleene's conjunction: false wins over unknown, unknown over true."""
-    if first is False or second is False:
-        return False
-    return first if isinstance(first, Unknown) else second
+from carnet.rules.values import Verdict, both, holds
 
 
 def _none_holds(
@@ -44,7 +37,7 @@ def _none_holds(
     for fact, own in candidates:
         if fact in taken:
             continue
-        verdict = _and(own, holds(rest, {**bindings, block.alias: fact}, case))
+        verdict = both(own, holds(rest, {**bindings, block.alias: fact}, case))
         if verdict is True:
             return False
         if isinstance(verdict, Unknown):
@@ -74,7 +67,7 @@ def _choices(
     for fact, own in candidates[len(taken)]:
         if fact in taken:
             continue
-        verdict = _and(so_far, _and(own, holds(newly, {**bindings, alias: fact}, case)))
+        verdict = both(so_far, both(own, holds(newly, {**bindings, alias: fact}, case)))
         if verdict is not False:
             yield from _choices(rule, candidates, case, (*taken, fact), verdict)
 
@@ -91,7 +84,7 @@ def evaluate_rule(rule: Rule, case: Case) -> Matches:
         bindings = _bound(rule, choice, case)
         result = verdict
         for block, further in blocks:
-            result = _and(result, _none_holds(block, further, bindings, choice, case))
+            result = both(result, _none_holds(block, further, bindings, choice, case))
         if result is True:
             matches.sure.append(choice)
         elif isinstance(result, Unknown):

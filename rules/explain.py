@@ -10,10 +10,11 @@ from typing import Any
 
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Line, Pack, Rule, parts_of, values_of
-from carnet.rules.case import Bindings, Case, assemble, start_run
+from carnet.rules.case import Bindings, Case, assemble
 from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.finding import Choice, bind, evidence, prepare
 from carnet.rules.parameters import Unknown
+from carnet.rules.run import start_run
 from carnet.rules.values import Verdict, holds, line_holds
 
 CHOICES_MAX = 100

@@ -39,11 +39,12 @@ from carnet.rules.parameters import Known, Unknown
 from carnet.rules.unverified import (
     NOTHING,
     rests_lines,
+    rests_matched,
     rests_rule,
     rests_scope,
     unconfirmed_causes,
 )
-from carnet.rules.values import computed, day_or_value, holds, line_holds, reason_of, value_of
+from carnet.rules.values import both, computed, day_or_value, holds, line_holds, reason_of, value_of
 
 Choice = tuple[Fact, ...]
 """One fact for each alias of `match`, in their order."""
@@ -88,6 +89,12 @@ def _scope(rule: Rule, case: Case) -> NotApplicable | list[Text]:
     return unknown
 
 
+def _unknown_types(rule: Rule, case: Case) -> list[Text]:
+    """Return why facts that a rule reads cannot be told."""
+    unknown = (case.unknown_of(kind) for kind in sorted({kind for _, kind in rule.aliases}))
+    return [one.cause for one in unknown if one is not None]
+
+
 def _prepare_rule(index: int, rule: Rule, prepared: Prepared) -> None:
     case = prepared.case
     scope = _scope(rule, case)
@@ -97,8 +104,8 @@ def _prepare_rule(index: int, rule: Rule, prepared: Prepared) -> None:
         prepared.rests_on |= rests
         return
     rests |= rests_rule(rule, case)
-    causes = scope or unconfirmed_causes(rests, case)
-    prepared.rests_on |= rests
+    causes = scope or unconfirmed_causes(rests, case) or _unknown_types(rule, case)
+    prepared.rests_on |= rests | rests_matched(rule, case)
     if not causes and (excess := over_budget(rule, case)) is not None:
         causes = [excess]
     if causes:
@@ -196,6 +203,13 @@ def _keys(choice: Choice, case: Case) -> tuple[FactKey, ...]:
     return tuple(sorted({(fact.type, fact.id) for fact in (case.anchor, *choice)}))
 
 
+def _citation(rule: Rule, choice: Choice, case: Case) -> tuple[str, ...]:
+    """Return the law facts that a rule cites, with those of the table rows it matched."""
+    tables = case.run.tables
+    rows = [tables[fact.type].citation_of(fact.id) for fact in choice if fact.type in tables]
+    return tuple(sorted({*rule.citation, *(one for row in rows for one in row)}))
+
+
 def make_finding(rule: Rule, choice: Choice, case: Case) -> Finding:
     """Return the finding of a rule for one choice of facts."""
     assert rule.message is not None, "only a rule with a message raises a finding"
@@ -208,7 +222,7 @@ def make_finding(rule: Rule, choice: Choice, case: Case) -> Finding:
         facts=_keys(choice, case),
         message=_fill(rule.message, bindings, case),
         remedy=_fill(rule.remedy, bindings, case),
-        citation=rule.citation,
+        citation=_citation(rule, choice, case),
         values=evidence(_named_values(rule), bindings, case),
     )
 
@@ -218,6 +232,10 @@ def _causes(
 ) -> Iterator[Text]:
     """Yield why a choice of facts could not be decided."""
     bindings = bind(rule, choice, case)
+    for fact in choice:
+        presence = case.presence_of(fact)
+        if isinstance(presence, Unknown):
+            yield presence.cause
     for line in rule.when:
         verdict = line_holds(line, bindings, case)
         if isinstance(verdict, Unknown):
@@ -226,7 +244,8 @@ def _causes(
         for fact in facts:
             if fact in choice:
                 continue
-            verdict = holds(block.when, {**bindings, block.alias: fact}, case)
+            lines = holds(block.when, {**bindings, block.alias: fact}, case)
+            verdict = both(case.presence_of(fact), lines)
             if isinstance(verdict, Unknown):
                 yield verdict.cause
 

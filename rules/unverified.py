@@ -3,6 +3,7 @@
 Source: docs/spec/pack-format.md, PF-7.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from carnet.core.text import Text
@@ -15,6 +16,7 @@ from carnet.rules.ast import (
     Definition,
     FieldRef,
     Lines,
+    Lookup,
     MeasureRef,
     ParameterRef,
     Rule,
@@ -27,7 +29,7 @@ from carnet.rules.ast import (
 )
 from carnet.rules.case import Bindings, Case
 from carnet.rules.parameters import Unknown
-from carnet.rules.values import bindings_of, holder_of, holds, line_holds
+from carnet.rules.values import arguments_of, bindings_of, holder_of, holds, line_holds
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -41,6 +43,9 @@ def _rests_value(value: Value, bindings: Bindings, case: Case) -> frozenset[str]
     for part in parts_of(value):
         if isinstance(part, ParameterRef) and pack.parameters[part.id].status == "U":
             result |= {part.id}
+        elif isinstance(part, Lookup):
+            table = case.run.tables[part.table]
+            result |= table.unverified(arguments_of(part, bindings, case))
         elif isinstance(part, MeasureRef):
             result |= _rests_definition(pack.measures[part.name], None, case)
         elif isinstance(part, FieldRef) and part.is_derived:
@@ -51,8 +56,13 @@ def _rests_value(value: Value, bindings: Bindings, case: Case) -> frozenset[str]
     return result
 
 
+def rests_values(values: Iterable[Value], bindings: Bindings, case: Case) -> frozenset[str]:
+    """Return what some values rest on for some bound facts."""
+    return NOTHING.union(*(_rests_value(value, bindings, case) for value in values))
+
+
 def _rests_condition(condition: Condition, bindings: Bindings, case: Case) -> frozenset[str]:
-    return NOTHING.union(*(_rests_value(v, bindings, case) for v in values_of(condition)))
+    return rests_values(values_of(condition), bindings, case)
 
 
 def rests_lines(lines: Lines, bindings: Bindings, case: Case) -> frozenset[str]:
@@ -93,12 +103,27 @@ def _rests_candidate(candidate: Candidate, bindings: Bindings, case: Case) -> fr
     return result
 
 
+def _rests_type(fact_type: str, case: Case) -> frozenset[str]:
+    """Return what the facts of a computed type rest on, whichever is taken."""
+    computing = case.run.computing.get(fact_type)
+    return computing.rests(case) if computing else NOTHING
+
+
+def _rests_fact(fact: Fact, case: Case) -> frozenset[str]:
+    """Return what one computed fact rests on."""
+    computing = case.run.computing.get(fact.type)
+    return computing.rests_of(case, fact) if computing else NOTHING
+
+
 def _rests_aggregation(body: Aggregation, bindings: Bindings, case: Case) -> frozenset[str]:
-    result = NOTHING
+    result = _rests_type(body.fact_type, case)
     for fact in case.facts_of(body.fact_type):
         inner = {**bindings, body.alias: fact}
         result |= rests_lines(body.when, inner, case)
-        if body.of is not None and holds(body.when, inner, case) is not False:
+        if holds(body.when, inner, case) is False:
+            continue
+        result |= _rests_fact(fact, case)
+        if body.of is not None:
             result |= _rests_value(body.of, inner, case)
     return result
 
@@ -177,11 +202,34 @@ def rests_rule(rule: Rule, case: Case) -> frozenset[str]:
     if rule.unverified == rule.direct:
         return rule.direct
     resting = _resting(rule, case)
+    types = {kind for _, kind in rule.aliases}
     result = rule.direct.union(
-        *(_rests_value(value, case.named, case) for value in resting.of_case)
+        *(_rests_type(kind, case) for kind in types),
+        *(_rests_value(value, case.named, case) for value in resting.of_case),
     )
     for alias, fact_type, own, values in resting.of_aliases:
         result |= _rests_alias(alias, fact_type, own, values, case)
+    return result
+
+
+def rests_matched(rule: Rule, case: Case) -> frozenset[str]:
+    """Return the table rows of status U that a rule may take as facts.
+
+    They do not hold the rule back: one that is not confirmed is a fact that may be there, so that
+    what other rows show to be wrong stays a finding.
+    """
+    if rule.unverified == rule.direct:
+        return NOTHING
+    result = NOTHING
+    for alias, fact_type in rule.aliases:
+        if fact_type not in case.run.computing:
+            continue
+        # Two blocks may use one alias for different types; the lines of both are asked then.
+        blocks = [line for block in rule.without for line in block.when]
+        own = tuple(line for line in (*rule.when, *blocks) if line.aliases == {alias})
+        for fact in case.facts_of(fact_type):
+            if holds(own, {**case.named, alias: fact}, case) is not False:
+                result |= _rests_fact(fact, case)
     return result
 
 
@@ -194,5 +242,13 @@ def rests_scope(rule: Rule, case: Case) -> frozenset[str]:
 
 def unconfirmed_causes(parameters: frozenset[str], case: Case) -> list[Text]:
     """Return why a rule that rests on some parameters cannot decide yet."""
-    values = (case.run.parameters[name] for name in sorted(parameters - case.run.confirmed))
-    return [value.cause for value in values if isinstance(value, Unknown)]
+    run = case.run
+    open_rows = (
+        run.tables[table].unconfirmed_of(row)
+        for table, _, row in (
+            name.partition(".")
+            for name in sorted(parameters - run.confirmed - run.parameters.keys())
+        )
+    )
+    values = (run.parameters.get(name) for name in sorted(parameters - run.confirmed))
+    return [one.cause for one in (*values, *open_rows) if isinstance(one, Unknown)]

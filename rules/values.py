@@ -26,6 +26,7 @@ from carnet.rules.ast import (
     FieldRef,
     Line,
     Lines,
+    Lookup,
     MeasureRef,
     ParameterRef,
     Presence,
@@ -76,6 +77,14 @@ def value_of(value: Value, bindings: Bindings, case: Case) -> Result:
             return computed(case.run.pack.measures[value.name], None, case)
         case Call():
             return _call(value, bindings, case)
+        case Lookup():
+            table = case.run.tables[value.table]
+            return table.lookup(value.position, arguments_of(value, bindings, case))
+
+
+def arguments_of(lookup: Lookup, bindings: Bindings, case: Case) -> tuple[Result, ...]:
+    """Return what the inputs of a table hold for a lookup; the row decides which it needs."""
+    return tuple(value_of(argument, bindings, case) for argument in lookup.arguments)
 
 
 def _call(call: Call, bindings: Bindings, case: Case) -> Result:
@@ -200,9 +209,12 @@ def reason_of(field: FieldRef, bindings: Bindings, case: Case) -> Reason | None:
 
 def _aggregate(definition: Definition, body: Aggregation, bindings: Bindings, case: Case) -> Result:
     values: list[Known] = []
+    unknown = case.unknown_of(body.fact_type)
+    if unknown is not None:
+        return Unknown(unknown.cause)
     for fact in case.facts_of(body.fact_type):
         inner = {**bindings, body.alias: fact}
-        verdict = holds(body.when, inner, case)
+        verdict = both(case.presence_of(fact), holds(body.when, inner, case))
         if verdict is False:
             continue
         if isinstance(verdict, Unknown):
@@ -253,8 +265,8 @@ def verdict_of(condition: Condition, bindings: Bindings, case: Case) -> Verdict:
     if isinstance(condition, Truth):
         return bool(found) != condition.is_negated
     items = condition.items
-    if isinstance(items, ParameterRef):
-        listed = case.run.parameters[items.id]
+    if not isinstance(items, tuple):
+        listed = value_of(items, bindings, case)
         if isinstance(listed, Unknown):
             return listed
         return (found in cast("tuple[str, ...]", listed)) != condition.is_negated
@@ -276,6 +288,13 @@ def _presence(condition: Presence, bindings: Bindings, case: Case) -> Verdict:
     if isinstance(found, Unknown) and not found.is_absent:
         return found
     return isinstance(found, Unknown) == condition.is_negated
+
+
+def both(first: Verdict, second: Verdict) -> Verdict:
+    """Return Kleene's conjunction: false wins over unknown, unknown over true."""
+    if first is False or second is False:
+        return False
+    return first if isinstance(first, Unknown) else second
 
 
 def line_holds(line: Line, bindings: Bindings, case: Case) -> Verdict:
@@ -306,4 +325,4 @@ def day_or_value(value: Known) -> str | int | bool:
     """Return a value as JSON spells it."""
     if isinstance(value, date):
         return value.isoformat()
-    return ", ".join(value) if isinstance(value, tuple) else value
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value

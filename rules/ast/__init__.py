@@ -50,6 +50,7 @@ from carnet.rules.ast.tables import (
     TableInput,
     TableOutput,
     TableRow,
+    row_key,
 )
 from carnet.rules.ast.values import (
     AsOf,
@@ -131,6 +132,7 @@ __all__ = [
     "conditions_of",
     "fields_of",
     "parts_of",
+    "row_key",
     "said_by",
     "texts_of",
     "values_of",

@@ -76,6 +76,7 @@ class TableRow:
     status: RowStatus = "S"
     citation: tuple[str, ...] = ()
     number: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,17 @@ class Table:
 
     Where every input column has a value of its own, the rows that hit for a case are facts of it,
     of a type named after the table: their id is the row's, their fields are its outputs.
+
+    Args:
+        id: Its name.
+        title: What it tells.
+        hit_policy: What follows where several rows hit.
+        collection: How the policy C makes one value of several.
+        inputs: Its input columns.
+        outputs: Its output columns.
+        rows: Its rows in their order.
+        is_complete: Whether some row must hit whatever the inputs are.
+        file: Where it stands in the pack.
     """
 
     id: str
@@ -93,9 +105,26 @@ class Table:
     inputs: tuple[TableInput, ...]
     outputs: tuple[TableOutput, ...]
     rows: tuple[TableRow, ...]
+    is_complete: bool = False
     file: str = ""
 
     @property
     def has_hits(self) -> bool:
         """Whether the rows that hit for a case are facts of it."""
         return all(column.value is not None for column in self.inputs)
+
+    @property
+    def gives_list(self) -> bool:
+        """Whether a lookup gives a list."""
+        return self.hit_policy in {"R", "O", "C"} and self.collection is None
+
+    @property
+    def policy(self) -> str:
+        """The hit policy as a table spells it."""
+        marks = {"sum": "+", "min": "<", "max": ">", "count": "#"}
+        return self.hit_policy + (marks[self.collection] if self.collection else "")
+
+
+def row_key(table: str, row: str) -> str:
+    """Return the name under which officers confirm a row of status U."""
+    return f"{table}.{row}"

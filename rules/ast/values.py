@@ -92,12 +92,16 @@ class Lookup:
         column: The output column.
         arguments: One value for each input column, in their order.
         kind: The type of the output; `strings` where the hit policy gives a list.
+        position: The position of the column among the outputs.
+        choices: The values it may give; empty where it gives no text.
     """
 
     table: str
     column: str
     arguments: tuple["Value", ...]
     kind: ValueKind
+    position: int = 0
+    choices: tuple[str, ...] = ()
 
 
 Value = Constant | AsOf | ParameterRef | MeasureRef | FieldRef | Call | Lookup

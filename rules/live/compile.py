@@ -25,7 +25,7 @@ from typing import Any
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.ast import Line, Pack, Rule, Without
-from carnet.rules.case import Run, start_run
+from carnet.rules.case import Run
 from carnet.rules.live.patterns import (
     CASE,
     CASE_TYPE,
@@ -41,6 +41,7 @@ from carnet.rules.live.patterns import (
     too_many_patterns,
 )
 from carnet.rules.live.protocol import RAN
+from carnet.rules.run import start_run
 
 SHARD_LOAD_MAX = 48
 """durable-rules fails at the 65th condition that one message matches; this stays clear of it."""

@@ -12,13 +12,14 @@ import pytest
 from carnet.core.errors import RulePackError
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import assemble, start_run
+from carnet.rules.case import assemble
 from carnet.rules.decision import Decision
 from carnet.rules.engine import evaluate
 from carnet.rules.finding import prepare
 from carnet.rules.live.compile import Plan, check_names, compile_plan
 from carnet.rules.live.encoding import Encoder
 from carnet.rules.live.pool import Pool, Task, Worker, decide_live
+from carnet.rules.run import start_run
 from tests.fixtures_rules import AS_OF, certificate, listing, make_pack, product, rule
 
 MATCH = [{"c": "certificate"}]

@@ -20,10 +20,11 @@ from carnet.core.errors import ConflictError, InputError, NotFoundError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import assemble, start_run
+from carnet.rules.case import assemble
 from carnet.rules.decision import Decision
 from carnet.rules.engine import evaluate
 from carnet.rules.pack import load_pack
+from carnet.rules.run import start_run
 from carnet.rules.shelf import SHELF, shelved_packs
 from carnet.services.approvals import confirmed_parameters
 from carnet.services.decisions import LISTING, Line, StoredDecision, latest_decisions
