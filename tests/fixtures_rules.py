@@ -71,6 +71,15 @@ def rule(name: str = "rule-1", **changes: Any) -> dict[str, Any]:
     return result | changes
 
 
+def output(name: str, combination: str = "unique") -> dict[str, Any]:
+    return {"name": name, "title": TEXT, "combination": combination}
+
+
+def outcome_rule(name: str = "rule-1", **changes: Any) -> dict[str, Any]:
+    """A rule that raises no finding: what follows from it is given."""
+    return {"id": name, "title": TEXT, "citation": ["LAW-1"]} | changes
+
+
 def spell(value: Any) -> str:
     """Return YAML in flow style: JSON, but for dates, which stand plain."""
     if isinstance(value, dict):
@@ -86,6 +95,7 @@ def write_pack(
     parameters: list[dict[str, Any]] | None = None,
     derived: list[dict[str, Any]] | None = None,
     measures: list[dict[str, Any]] | None = None,
+    outputs: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
     (folder / "rules").mkdir(parents=True, exist_ok=True)
@@ -96,6 +106,7 @@ def write_pack(
         "rules/all.yaml": {
             "derived": derived or [],
             "measures": measures or [],
+            "outputs": outputs or [],
             "rules": list(rules),
         },
     }

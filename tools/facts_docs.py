@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from carnet.facts.schema import FACT_TYPES, FactType, Field
+from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES, FactType, Field
 from carnet.facts.types.checks import CrossCheck, Different, ExactlyOne, NotAbove
 
 INTRODUCTION = """\
@@ -65,6 +65,15 @@ Amounts are not negative, except:
 
 """
 
+COMPUTED = """
+## Computed types
+
+Decisions of packs of earlier stages are facts of later ones
+([spec/pack-format.md](spec/pack-format.md), PF-33 to PF-36). Rules and paths name these types like
+any other; an import refuses them, so that nobody can bring a verdict of his own. They have no
+`source` and no `recorded_on`.
+"""
+
 
 def render() -> str:
     """Return the page."""
@@ -84,6 +93,9 @@ def _parts() -> Iterator[str]:
         name = fact_type.name
         yield f"| [{name}](#{name}) | {fact_type.title.zh} | {fact_type.topic} |\n"
     for fact_type in FACT_TYPES.values():
+        yield _section(fact_type)
+    yield COMPUTED
+    for fact_type in COMPUTED_TYPES.values():
         yield _section(fact_type)
 
 

@@ -70,10 +70,11 @@ def _setting(section: Section, name: str, names: Names, outputs: Mapping[str, Ou
             line=line,
         )
     try:
-        value = parse_value(str(raw), names)
+        # A bare boolean of YAML is spelled so that its kind is told below.
+        value = parse_value(str(raw).lower() if isinstance(raw, bool) else str(raw), names)
     except ExpressionError as fault:
         raise section.fault(fault.message, fault.hint, line=line) from fault
-    if isinstance(raw, bool) or value.kind != "integer":
+    if value.kind != "integer":
         raise section.fault(
             Text(
                 f"The output {name} is an integer, but {raw!r:.80} is {value.kind}.",

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from carnet.facts.schema import FACT_TYPES
+from carnet.core.errors import InputError
+from carnet.facts.fact import fact_from_json
+from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES, RULE_TYPES
 
 VOCABULARY = Path(__file__).parents[1] / "vectors" / "fact_vocabulary_v1.txt"
 PLAIN_IDS = {
@@ -102,3 +104,29 @@ def test_fields__every_form_is_told_in_both_languages() -> None:
         assert fact_type.summary.endswith(".")
         for field in fact_type.fields.values():
             assert all((field.expected.en, field.expected.zh, field.remedy.en, field.remedy.zh))
+
+
+# --- computed types ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("decision", "pack version digest case_type case_id conformity is_complete"),
+        ("finding", "decision_id pack rule severity case_type case_id"),
+        ("finding_fact", "finding_id fact_type fact_id"),
+        ("decision_value", "decision_id kind name value"),
+    ],
+)
+def test_computed_types__have_their_fields_and_are_no_fact_types(name: str, fields: str) -> None:
+    assert " ".join(COMPUTED_TYPES[name].fields) == fields
+    assert all(field.is_required for field in COMPUTED_TYPES[name].fields.values())
+    assert name not in FACT_TYPES
+    assert set(RULE_TYPES) == set(FACT_TYPES) | set(COMPUTED_TYPES)
+
+
+@pytest.mark.parametrize("name", COMPUTED_TYPES)
+def test_computed_types__are_refused_by_the_import_with_the_way_to_get_them(name: str) -> None:
+    with pytest.raises(InputError, match=name) as refusal:
+        fact_from_json({"type": name, "id": "X"})
+    assert "after" in str(refusal.value) + refusal.value.hint.en

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from carnet.core.text import Text
 from carnet.facts.issue import Problem, shown
-from carnet.facts.schema import FACT_TYPES, FactType, Field, Kind
+from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES, FactType, Field, Kind
 from carnet.facts.types.base import CROSS_CHECK
 
 Scalar: TypeAlias = str | int | bool | date | datetime
@@ -249,6 +249,13 @@ def _text_remedy(field: Field, value: str) -> Text | None:
 def unknown_type(name: object) -> Problem:
     """Return the problem of a fact, a file or a sheet whose type does not exist."""
     close = did_you_mean(name, FACT_TYPES) if isinstance(name, str) else None
+    if isinstance(name, str) and name in COMPUTED_TYPES:
+        close = Text(
+            f"Facts of the type {name} are computed from the decisions of earlier stages and are"
+            " never imported: name the packs under 'after' of pack.yaml.",
+            f"{name} 类事实由前一阶段的判定计算得出，不能导入："
+            "请在 pack.yaml 的 after 中列出规则包。",
+        )
     return Problem(
         "type",
         shown(name),

@@ -3,12 +3,12 @@
 import types as python_types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from carnet.core.text import Text
-from carnet.facts.types import conformity, finance, settlement, trace, trading
+from carnet.facts.types import conformity, finance, settlement, stages, trace, trading
 from carnet.facts.types.base import FactModel, Form, Note, RefersTo
 from carnet.facts.types.checks import CrossCheck
 
@@ -176,3 +176,19 @@ FACT_TYPES: Mapping[str, FactType] = python_types.MappingProxyType(
     {fact_type.name: fact_type for fact_type in _all_types()}
 )
 """Every fact type by its name, in the order of the documentation."""
+
+
+def _computed_types() -> Iterator[FactType]:
+    for model in stages.MODELS:
+        fact_type = _fact_type("stages", model)
+        own = {name: f for name, f in fact_type.fields.items() if name not in _COMMON_FIELDS}
+        yield replace(fact_type, fields=python_types.MappingProxyType(own))
+
+
+COMPUTED_TYPES: Mapping[str, FactType] = python_types.MappingProxyType(
+    {fact_type.name: fact_type for fact_type in _computed_types()}
+)
+"""The types of facts that decisions of earlier stages become; none can be imported."""
+
+RULE_TYPES: Mapping[str, FactType] = python_types.MappingProxyType({**FACT_TYPES, **COMPUTED_TYPES})
+"""Every type that the rules of a pack may name, whatever the pack."""
