@@ -13,8 +13,9 @@ from carnet.rules.format.yaml_strict import parse_yaml
 TRAPS = [
     "NO", "true", "null", "~", "", " a", "a ", "0598", "1.5", "2026-11-23", "- a", "a: b", "a #b",
     "{a", "[", "*x", "&x", "!t", "%", "@", "`", "'", '"', "it's", 'say "x"', "\\n", "\n", "\r\n",
-    "\t", "\x00", "\x7f", "\x85", "\u2028", "\ufeff", "\ufffe", "😀", "中文：值", "=1+1", "---", "...",
-    "? a", "|", ">", "<<", "=", "_x000D_", "on", "y", "1_000", "0x1f", ".inf", ".NaN", "12:30:45",
+    "\t", "\x00", "\x7f", "\x85", "\u2028", "\ufeff", "\ufffe", "😀", "中文：值", "=1+1", "---",
+    "...", "? a", "|", ">", "<<", "=", "_x000D_", "on", "y", "1_000", "0x1f", ".inf", ".NaN",
+    "12:30:45",
 ]  # fmt: skip
 TEXTS = st.one_of(st.sampled_from(TRAPS), st.text(st.characters(exclude_categories=["Cs"])))
 SCALARS = st.one_of(

@@ -79,7 +79,7 @@ def issue_attestations(
         fresh = [item for item in found if known[item.digest] is None]
         sellers = _sellers(connection, fresh)
         items = [_attested(item, sellers) for item in fresh]
-        require_current(connection, fresh)
+        require_current(workspace, connection, fresh)
         for item in items:
             if known[item.digest] is None:
                 newest = _newest_of(connection, item)

@@ -9,7 +9,7 @@ decided is reported as not reviewed: it is never passed over in silence.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -28,14 +28,12 @@ from carnet.rules.run import start_run
 from carnet.rules.shelf import SHELF, shelved_packs
 from carnet.services.approvals import confirmed_parameters
 from carnet.services.decisions import LISTING, Line, StoredDecision, latest_decisions
+from carnet.services.packs import REVIEWABLE, Installed, keep_pack, packs_in_force
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.facts import current_facts, fact_digest
 from carnet.store.locks import Lock
 from carnet.store.tables import DECISION
-
-REVIEWABLE: Final = ("draft", "released")
-"""The statuses of packs that decide; a proposal is for what-if alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +109,14 @@ def newest_packs() -> dict[str, Pack]:
         for name, pack in packs.items()
         if pack.status in REVIEWABLE and pack.case.fact_type == LISTING
     }
+
+
+def reviewing_packs(
+    workspace: Workspace, as_of: date, connection: Connection | None = None
+) -> dict[str, Installed]:
+    """Return the packs that decide listings for a date in a workspace, by id."""
+    found = packs_in_force(workspace, as_of, connection)
+    return {name: each for name, each in found.items() if each.pack.case.fact_type == LISTING}
 
 
 def facts_digests(pack: Pack, facts: Collection[Fact], as_of: date) -> dict[str, bytes]:
@@ -263,10 +269,11 @@ def review(
     Raises:
         NotFoundError: A listing is not there.
         InputError: A pack is not what decided before under its version.
-        LedgerFatalError: A stored confirmation of an officer does not verify, or a stored decision
-            is damaged.
+        LedgerFatalError: A stored confirmation or act of an officer does not verify, or a stored
+            decision or a kept pack is damaged.
     """
-    packs = newest_packs()
+    installed = reviewing_packs(workspace, as_of)
+    packs = {name: each.pack for name, each in installed.items()}
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
     listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
@@ -275,7 +282,11 @@ def review(
     for pack in packs.values():
         confirmed = confirmed_parameters(workspace, pack)
         decided = _decide(pack, facts, as_of, confirmed, engine)
-        drafts += [draft for draft in decided if draft.decision.case[1] in chosen]
+        found = [draft for draft in decided if draft.decision.case[1] in chosen]
+        if found:
+            # Before the decisions are: whoever reads one can decide it again with the same pack.
+            keep_pack(workspace, installed[pack.id])
+        drafts += found
     with writing(workspace.engine, Lock.IMPORT) as connection:
         reviewed = _store(connection, drafts, as_of, engine, clock)
     covered = {each.listing_id for each in reviewed}
@@ -301,7 +312,9 @@ def stored_decisions(workspace: Workspace, as_of: date) -> list[dict[str, Any]]:
     ]
 
 
-def require_current(connection: Connection, decisions: Collection[StoredDecision]) -> None:
+def require_current(
+    workspace: Workspace, connection: Connection, decisions: Collection[StoredDecision]
+) -> None:
     """Check that decisions still stand: the latest of their chains, by present rules and facts.
 
     Raises:
@@ -309,20 +322,21 @@ def require_current(connection: Connection, decisions: Collection[StoredDecision
     """
     if not decisions:
         return
-    packs, facts = newest_packs(), list(current_facts(connection))
+    facts = list(current_facts(connection))
     dates = {each.line.as_of for each in decisions}
+    packs = {day: reviewing_packs(workspace, day, connection) for day in dates}
     latest = {day: latest_decisions(connection, day) for day in dates}
     digests: dict[tuple[str, date], dict[str, bytes]] = {}
     for each in decisions:
         line = each.line
-        pack = packs.get(line.pack)
+        installed = packs[line.as_of].get(line.pack)
         if latest[line.as_of][line].digest != each.digest:
             raise _outdated(line, "it was decided again since", "此后已重新判定")
-        if pack is None or pack.digest != each.pack_digest:
+        if installed is None or installed.pack.digest != each.pack_digest:
             raise _outdated(line, "the rule pack has changed since", "此后规则包已变更")
         key = (line.pack, line.as_of)
         if key not in digests:
-            digests[key] = facts_digests(pack, facts, line.as_of)
+            digests[key] = facts_digests(installed.pack, facts, line.as_of)
         if digests[key].get(line.case_id) != each.facts_digest:
             raise _outdated(line, "its facts have changed since", "此后其事实已变更")
 

@@ -18,6 +18,8 @@ from carnet.cli.options import (
 from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from carnet.rules.ast import Pack
 
 HELP = t(
@@ -31,14 +33,22 @@ HELP = t(
 Explain = Literal["none", "fails", "full"]
 
 
-def _confirmed(workspace: Path | None, pack: "Pack") -> frozenset[str]:
-    """Return the parameters of a pack that officers confirmed in a workspace; none outside one."""
+def _load(workspace: Path | None, name: str, as_of: "date") -> "tuple[Pack, frozenset[str]]":
+    """Return a pack, and which of its parameters officers confirmed; none outside a workspace.
+
+    Inside one, a pack that officers activated is the version in force on the date.
+    """
     if workspace is None:
-        return frozenset()
+        from carnet.rules.pack import load_pack
+        from carnet.rules.shelf import find_pack
+
+        return load_pack(find_pack(name)), frozenset()
     from carnet.services.approvals import confirmed_parameters
+    from carnet.services.packs import find_installed
 
     with open_workspace(workspace) as opened:
-        return confirmed_parameters(opened, pack)
+        pack = find_installed(opened, name, as_of).pack
+        return pack, confirmed_parameters(opened, pack)
 
 
 def evaluate(
@@ -81,13 +91,10 @@ def evaluate(
     from carnet.cli.days import parse_as_of
     from carnet.facts.intake import read_facts_json
     from carnet.rules import engine as engines
-    from carnet.rules.pack import load_pack
-    from carnet.rules.shelf import find_pack
 
     engines.check_engine(engine)
     day = parse_as_of(as_of)
-    loaded = load_pack(find_pack(pack))
-    confirmed = _confirmed(workspace, loaded)
+    loaded, confirmed = _load(workspace, pack, day)
     given = read_facts_json(facts)
     result = engines.evaluate(loaded, given, day, engine, confirmed)
     document = result.to_json()
