@@ -1,4 +1,4 @@
-"""Defects of a pack as values: errors that must be mended, warnings that deserve a look."""
+"""Defects of a pack as values: errors to mend, warnings to look at, notes to know."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.format.hostile import REFUSED_CODES
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 NO_HINT = Text("", "")
 
 
@@ -16,7 +16,7 @@ class Defect:
     """One thing that is wrong or doubtful in a pack.
 
     Args:
-        severity: `error` must be mended; `warning` may be meant.
+        severity: `error` must be mended; `warning` may be meant; `note` mostly is.
         code: A stable code, listed in docs/errors.md.
         file: The file, relative to the pack.
         line: Its line, counted from 1; 0 where none applies.
@@ -56,6 +56,11 @@ def from_error(error: RulePackError) -> Defect:
 def warning(code: str, place: tuple[str, int], message: Text, hint: Text = NO_HINT) -> Defect:
     """Return a warning at a place, with its file and line before the message."""
     return _placed("warning", code, place, message, hint)
+
+
+def note(code: str, place: tuple[str, int], message: Text, hint: Text = NO_HINT) -> Defect:
+    """Return a note at a place, with its file and line before the message."""
+    return _placed("note", code, place, message, hint)
 
 
 def fault(code: str, place: tuple[str, int], message: Text, hint: Text = NO_HINT) -> Defect:

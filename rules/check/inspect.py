@@ -1,0 +1,77 @@
+"""The full check of a pack: what its readers refuse, then what the analyses find.
+
+Source: docs/spec/pack-format.md, section 7.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from carnet.core.errors import RulePackError
+from carnet.core.text import Text
+from carnet.rules.ast import Pack
+from carnet.rules.check.dates import date_defects
+from carnet.rules.check.overlap import overlap_defects
+from carnet.rules.check.places import Material
+from carnet.rules.check.possible import Budget
+from carnet.rules.check.reach import reach_defects
+from carnet.rules.check.report import Defect, from_error, warning
+from carnet.rules.check.texts import text_defects
+from carnet.rules.check.unused import unused_defects
+from carnet.rules.pack import check_documents, read_documents
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in the folder of one pack; no pack where it could not be built."""
+
+    folder: Path
+    pack: Pack | None
+    defects: tuple[Defect, ...]
+
+    @property
+    def errors(self) -> tuple[Defect, ...]:
+        """The defects that must be mended."""
+        return tuple(one for one in self.defects if one.severity == "error")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the pack is hostile or cannot be read at all."""
+        return any(one.is_refusal for one in self.defects)
+
+
+def analyse(material: Material, budget: Budget | None = None) -> Iterator[Defect]:
+    """Yield what the analyses find in a pack that can be read."""
+    pack, left = material.pack, budget or Budget()
+    yield from reach_defects(material, left)
+    if left.is_spent:
+        yield warning(
+            "CRN-R-207",
+            ("pack.yaml", 1),
+            Text(
+                "The rules are too many or too long to look at all of them for lines that can "
+                "never hold; the rest was left out.",
+                "规则过多或过长，未能全部检查是否存在永不成立的条件；其余部分未检查。",
+            ),
+            Text("Divide the pack to have all of it looked at.", "拆分规则包即可全部检查。"),
+        )
+    yield from overlap_defects(pack)
+    yield from unused_defects(material)
+    yield from date_defects(material)
+    yield from text_defects(material)
+
+
+def inspect_pack(folder: Path) -> Inspection:
+    """Return every defect of a pack's folder, in the order of files and lines."""
+    found: list[Defect] = []
+    pack: Pack | None = None
+    try:
+        documents = read_documents(folder)
+        pack, errors = check_documents(documents)
+    except RulePackError as error:
+        return Inspection(folder, None, (from_error(error),))
+    found += map(from_error, errors)
+    if pack is not None and not found:
+        found += analyse(Material(pack, documents))
+    found.sort(key=lambda one: (one.file, one.line, one.code, one.message.en))
+    return Inspection(folder, pack, tuple(found))
