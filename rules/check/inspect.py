@@ -6,6 +6,7 @@ Source: docs/spec/pack-format.md, section 7.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
@@ -15,10 +16,10 @@ from carnet.rules.check.overlap import overlap_defects
 from carnet.rules.check.places import Material
 from carnet.rules.check.possible import Budget
 from carnet.rules.check.reach import reach_defects
-from carnet.rules.check.report import Defect, from_error, warning
+from carnet.rules.check.report import Defect, Severity, from_error, warning
 from carnet.rules.check.texts import text_defects
 from carnet.rules.check.unused import unused_defects
-from carnet.rules.pack import check_documents, read_documents
+from carnet.rules.pack import check_pack, read_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,21 @@ class Inspection:
     folder: Path
     pack: Pack | None
     defects: tuple[Defect, ...]
+
+    def count(self, severity: Severity) -> int:
+        """Return how many defects are of a severity."""
+        return sum(one.severity == severity for one in self.defects)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was found as published."""
+        return {
+            "folder": str(self.folder),
+            "is_refused": self.is_refused,
+            "errors": self.count("error"),
+            "warnings": self.count("warning"),
+            "notes": self.count("note"),
+            "defects": [one.to_json() for one in self.defects],
+        }
 
     @property
     def errors(self) -> tuple[Defect, ...]:
@@ -67,7 +83,7 @@ def inspect_pack(folder: Path) -> Inspection:
     pack: Pack | None = None
     try:
         documents = read_documents(folder)
-        pack, errors = check_documents(documents)
+        pack, errors = check_pack(folder, documents)
     except RulePackError as error:
         return Inspection(folder, None, (from_error(error),))
     found += map(from_error, errors)

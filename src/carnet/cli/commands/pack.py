@@ -1,18 +1,17 @@
 """``carnet pack``: the rule packs on the shelf, their defects and their tests."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from carnet.cli.commands import pack_change
 from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS
 from carnet.cli.language import say, t
-from carnet.cli.options import FormatOption, LanguageOption
+from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
 from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
-    from carnet.core.errors import RulePackError
     from carnet.rules.ast import Pack
     from carnet.rules.testing import TestResult
 
@@ -36,8 +35,15 @@ PackArgument = Annotated[
 ]
 
 
-def list_packs(output_format: FormatOption = "table", _lang: LanguageOption = None) -> None:
-    """List the packs that come with the program."""
+def list_packs(
+    workspace: WorkspaceOption = None,
+    output_format: FormatOption = "table",
+    _lang: LanguageOption = None,
+) -> None:
+    """List the packs that come with the program, and what officers decided about them."""
+    if workspace is not None:
+        pack_change.list_states(workspace, output_format)
+        return
     from carnet.rules.pack import load_pack
     from carnet.rules.shelf import shelved_packs
 
@@ -65,43 +71,31 @@ def _pack_json(pack: "Pack") -> dict[str, Any]:
     }
 
 
-def _defect_json(error: "RulePackError") -> dict[str, Any]:
-    return {
-        "code": error.code,
-        "file": error.path,
-        "line": error.line,
-        "message": error.message.to_json(),
-        "hint": error.hint.to_json(),
-    }
-
-
-def _print_check(folder: Path, found: list["RulePackError"]) -> None:
-    if not found:
-        typer.echo(t(f"{folder}: no defect.", f"{folder}：没有缺陷。"))
-    for error in found:
-        typer.echo(f"{error.code} {say(error.message)}")
-        if error.hint.en:
-            typer.echo(f"  {say(error.hint)}")
-
-
 def check(
-    pack: PackArgument, output_format: FormatOption = "table", _lang: LanguageOption = None
+    pack: PackArgument,
+    *,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help=t("Let warnings count as errors.", "将警告视同错误。")),
+    ] = False,
+    notes: Annotated[
+        bool,
+        typer.Option("--notes", help=t("Print the notes as well.", "同时列出提示。")),
+    ] = False,
+    output_format: FormatOption = "table",
+    _lang: LanguageOption = None,
 ) -> None:
     """Check packs: every defect with file, line and what to do."""
-    from carnet.rules.pack import check_pack
+    from carnet.cli.checks import exit_code_of, print_inspections
+    from carnet.rules.check.inspect import inspect_pack
     from carnet.rules.shelf import find_packs
 
-    results = [(folder, check_pack(folder)[1]) for folder in find_packs(pack)]
+    found = [inspect_pack(folder) for folder in find_packs(pack)]
     if output_format == "json":
-        listed = [
-            {"folder": str(folder), "defects": [_defect_json(error) for error in found]}
-            for folder, found in results
-        ]
-        print_json({"packs": listed})
+        print_json({"packs": [one.to_json() for one in found]})
     else:
-        for folder, found in results:
-            _print_check(folder, found)
-    sys.exit(EXIT_FINDINGS if any(found for _, found in results) else EXIT_CLEAN)
+        print_inspections(found, with_notes=notes)
+    sys.exit(exit_code_of(found, strict=strict))
 
 
 def _test_json(result: "TestResult") -> dict[str, Any]:
@@ -174,17 +168,25 @@ def run_tests_of(
 app.command(
     name="list",
     help=t(
-        "List the packs that come with the program.\n\nExample: carnet pack list",
-        "列出随程序提供的规则包。\n\n示例：carnet pack list",
+        "List the packs that come with the program.\n\n"
+        "With a workspace, also those officers acted on, and which version runs: active, scheduled, "
+        "approved, proposed, past, or on the shelf alone.\n\n"
+        "Example: carnet pack list --workspace demo",
+        "列出随程序提供的规则包。\n\n"
+        "指定工作区时，还列出合规专员操作过的规则包及其状态："
+        "生效、待生效、已批准、已提议、曾生效或仅在架。\n\n"
+        "示例：carnet pack list --workspace demo",
     ),
 )(list_packs)
 app.command(
     name="check",
     help=t(
         "Check packs: every defect with file, line and what to do.\n\n"
+        "Errors must be mended; warnings may be meant (--strict counts them); notes mostly are.\n\n"
         "Exit code: 0 clean, 1 defects, 2 unreadable or hostile.\n\n"
         "Example: carnet pack check rules/packs/eu-ce/0.1.0",
         "检查规则包：列出每处缺陷的文件、行号和处理方法。\n\n"
+        "错误必须更正；警告可能是有意为之（--strict 将其计入）；提示通常无碍。\n\n"
         "退出码：0 无缺陷；1 有缺陷；2 无法读取或有害。\n\n"
         "示例：carnet pack check rules/packs/eu-ce/0.1.0",
     ),
@@ -201,4 +203,5 @@ app.command(
 
 def register(program: typer.Typer) -> None:
     """Add the command group to the program."""
+    pack_change.register(app)
     program.add_typer(app, name="pack")
