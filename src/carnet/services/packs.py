@@ -11,11 +11,11 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -237,7 +237,7 @@ def check_recorded(pack: Pack, history: History | None) -> None:
         )
 
 
-def _versions(history: History) -> Iterator[tuple[str, str]]:
+def named_versions(history: History) -> Iterator[tuple[str, str]]:
     """Yield version and digest of everything that acts name, newest last."""
     for event in history.events:
         yield event.content["version"], event.content["packDigest"]
@@ -253,7 +253,7 @@ def _by_digest(workspace: Workspace, name: str) -> Installed | None:
 
 def _by_version(workspace: Workspace, version: str, history: History) -> Installed | None:
     recorded = history.recorded.get(version)
-    digests = [digest for each, digest in _versions(history) if each == version]
+    digests = [digest for each, digest in named_versions(history) if each == version]
     digest = recorded or (digests[-1] if digests else None)
     return None if digest is None else kept_pack(workspace, digest)
 
@@ -305,23 +305,3 @@ def _none_in_force(pack_id: str, as_of: date) -> NotFoundError:
         ),
         Text("See `carnet pack list`.", "请查看 `carnet pack list`。"),
     )
-
-
-State = Literal["active", "scheduled", "approved", "proposed", "past", "shelf"]
-
-
-def state_of(history: History | None, pack: Pack, today: date) -> State:
-    """Return where a version stands: active, scheduled, approved, proposed, past or shelf."""
-    if history is None:
-        return "shelf"
-    digest = pack.digest.hex()
-    current = history.in_force(today)
-    if current is not None and current.version.digest == digest:
-        return "active"
-    states: tuple[tuple[State, Collection[str]], ...] = (
-        ("scheduled", {each.version.digest for each in history.scheduled(today)}),
-        ("approved", history.approvals.keys()),
-        ("proposed", history.proposals.keys()),
-        ("past", {each.version.digest for each in history.periods}),
-    )
-    return next((state for state, digests in states if digest in digests), "shelf")

@@ -169,7 +169,7 @@ app.command(
     name="list",
     help=t(
         "List the packs that come with the program.\n\n"
-        "With a workspace, also those officers acted on, and which version runs: active, scheduled, "
+        "With a workspace, also those officers acted on, and where each stands: active, scheduled, "
         "approved, proposed, past, or on the shelf alone.\n\n"
         "Example: carnet pack list --workspace demo",
         "列出随程序提供的规则包。\n\n"
