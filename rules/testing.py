@@ -5,7 +5,6 @@ Every test runs, whatever the others did.
 Source: docs/spec/pack-format.md, section 5.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,25 +14,14 @@ from carnet.core.errors import CarnetError, InputError, RulePackError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact, fact_from_json
 from carnet.rules.ast import Pack
-from carnet.rules.decision import Decision
-from carnet.rules.engine import evaluate
+from carnet.rules.expect import Difference, Expectation, differences_of, read_expectation
 from carnet.rules.format.section import IDENTIFIER, Section
+from carnet.rules.pack import Resolve, load_shipped
+from carnet.rules.stages import Stages
 
 TESTS_MAX = 2_000
 FACTS_MAX = 10_000
 CASES_MAX = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What is expected of one case; None where the test does not say."""
-
-    case: str
-    conformity: str
-    findings: tuple[tuple[str, tuple[str, ...] | None], ...]
-    errors: tuple[str, ...]
-    not_applicable: tuple[str, ...] | None
-    officer_confirmed: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +35,6 @@ class PackTest:
     confirmed: frozenset[str]
     facts: tuple[Fact, ...]
     expect: tuple[Expectation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that is not as expected."""
-
-    case: str
-    what: str
-    expected: str
-    actual: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +77,6 @@ def _fact(raw: Any, section: Section, line: int) -> Fact:
         ) from error
 
 
-def _finding(raw: Any, section: Section, line: int) -> tuple[str, tuple[str, ...] | None]:
-    if isinstance(raw, str):
-        return raw, None
-    item = Section(raw, section.file, line, "a finding")
-    result = item.string("rule"), tuple(sorted(item.strings("facts", FACTS_MAX)))
-    item.close()
-    return result
-
-
-def _expectation(raw: Any, section: Section, line: int) -> Expectation:
-    item = Section(raw, section.file, line, "an expectation")
-
-    def optional(key: str) -> tuple[str, ...] | None:
-        return tuple(sorted(item.strings(key, CASES_MAX))) if item.has(key) else None
-
-    result = Expectation(
-        case=item.string("case"),
-        conformity=item.one_of("conformity", ("conforming", "nonconforming", "undetermined")),
-        findings=tuple(_finding(one, item, at) for one, at in item.items("findings", CASES_MAX)),
-        errors=optional("errors") or (),
-        not_applicable=optional("not_applicable"),
-        officer_confirmed=optional("officer_confirmed"),
-    )
-    item.close()
-    return result
-
-
 def _test(raw: Any, root: Section, line: int) -> PackTest:
     section = Section(raw, root.file, line, "a test")
     result = PackTest(
@@ -136,7 +87,7 @@ def _test(raw: Any, root: Section, line: int) -> PackTest:
         confirmed=frozenset(section.strings("confirmed", CASES_MAX)),
         facts=tuple(_fact(one, section, at) for one, at in section.items("facts", FACTS_MAX)),
         expect=tuple(
-            _expectation(one, section, at) for one, at in section.items("expect", CASES_MAX)
+            read_expectation(one, section, at) for one, at in section.items("expect", CASES_MAX)
         ),
     )
     section.close()
@@ -165,64 +116,33 @@ def read_tests(pack: Pack) -> Iterator[PackTest | TestResult]:
 # --- running ----------------------------------------------------------------------------------
 
 
-def _shown(names: Counter[str] | tuple[str, ...]) -> str:
-    listed = sorted(names.elements()) if isinstance(names, Counter) else names
-    return ", ".join(listed) or "-"
+def _confirmed_of(one: Pack, tested: Pack, confirmed: frozenset[str]) -> frozenset[str]:
+    """Return what a test takes as confirmed for a pack: an earlier one's are `pack/parameter`."""
+    prefix = f"{one.id}/"
+    named = {name.removeprefix(prefix) for name in confirmed if name.startswith(prefix)}
+    return frozenset(named | (confirmed if one.id == tested.id else frozenset()))
 
 
-def _finding_names(expected: Expectation, decision: Decision) -> tuple[Counter[str], Counter[str]]:
-    """Return expected and actual findings, with the facts where the test names them."""
-    wanted: Counter[str] = Counter()
-    found = [(one.rule, {f"{t}/{i}" for t, i in one.facts}) for one in decision.findings]
-    actual: Counter[str] = Counter()
-    # Those with facts first, so that a bare rule id does not take what they name.
-    for rule, facts in sorted(expected.findings, key=lambda one: one[1] is None):
-        name = rule if facts is None else f"{rule} ({', '.join(facts)})"
-        wanted[name] += 1
-        fits = (one for one in found if one[0] == rule and set(facts or ()) <= one[1])
-        taken = next(fits, None)
-        if taken is not None:
-            found.remove(taken)
-            actual[name] += 1
-    for rule, keys in found:
-        actual[f"{rule} ({', '.join(sorted(keys))})"] += 1
-    return wanted, actual
-
-
-def _compare(expected: Expectation, decision: Decision | None) -> Iterator[Difference]:
-    if decision is None:
-        yield Difference(expected.case, "case", expected.conformity, "no such case")
-        return
-    wanted, found = _finding_names(expected, decision)
-    errors = tuple(sorted({error.rule for error in decision.errors}))
-    pairs: list[tuple[str, str, str]] = [
-        ("conformity", expected.conformity, decision.conformity),
-        ("findings", _shown(wanted), _shown(found)),
-        ("errors", _shown(expected.errors), _shown(errors)),
-    ]
-    if expected.not_applicable is not None:
-        skipped = {one.rule for one in decision.not_applicable}
-        among = tuple(rule for rule in expected.not_applicable if rule in skipped)
-        pairs.append(("not_applicable", _shown(expected.not_applicable), _shown(among)))
-    if expected.officer_confirmed is not None:
-        confirmed = decision.officer_confirmed
-        pairs.append(("officer_confirmed", _shown(expected.officer_confirmed), _shown(confirmed)))
-    for what, one, other in pairs:
-        if one != other:
-            yield Difference(expected.case, what, one, other)
-
-
-def run_test(pack: Pack, test: PackTest, engine: str) -> TestResult:
-    """Return how one test went."""
+def run_test(
+    pack: Pack, test: PackTest, engine: str, resolve: Resolve = load_shipped
+) -> TestResult:
+    """Return how one test went; `resolve` gives the packs that the tested one comes after."""
     try:
-        result = evaluate(pack, test.facts, test.as_of, engine, test.confirmed)
+        stages = Stages(
+            test.facts,
+            test.as_of,
+            engine,
+            lambda one: _confirmed_of(one, pack, test.confirmed),
+            resolve,
+        )
+        result = stages.result(pack)
     except CarnetError as error:
         return TestResult(test.id, test.file, test.line, (), error.message)
     decisions = {decision.case[1]: decision for decision in result.decisions}
     differences = [
         difference
         for expected in test.expect
-        for difference in _compare(expected, decisions.get(expected.case))
+        for difference in differences_of(expected, decisions.get(expected.case))
     ]
     named = {expected.case for expected in test.expect}
     differences += [
@@ -232,9 +152,11 @@ def run_test(pack: Pack, test: PackTest, engine: str) -> TestResult:
     return TestResult(test.id, test.file, test.line, tuple(differences))
 
 
-def run_tests(pack: Pack, engine: str = "reference") -> list[TestResult]:
-    """Return how every test of a pack went."""
+def run_tests(
+    pack: Pack, engine: str = "reference", resolve: Resolve = load_shipped
+) -> list[TestResult]:
+    """Return how every test of a pack went; `resolve` gives the packs that it comes after."""
     return [
-        test if isinstance(test, TestResult) else run_test(pack, test, engine)
+        test if isinstance(test, TestResult) else run_test(pack, test, engine, resolve)
         for test in read_tests(pack)
     ]
