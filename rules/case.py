@@ -206,7 +206,12 @@ def _check_size(fact: Fact, name: str, value: object) -> None:
         )
 
 
-def _by_key(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
+def key_facts(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
+    """Return checked facts by type and id.
+
+    Raises:
+        InputError: A fact stands twice or holds what no engine can compare safely.
+    """
     result: dict[FactKey, Fact] = {}
     for fact in facts:
         check_fact(fact)
@@ -302,21 +307,48 @@ def _name(case: Case) -> None:
         case.named[alias] = found
 
 
-def assemble(run: Run, facts: Iterable[Fact]) -> tuple[list[Case], dict[FactKey, Fact]]:
-    """Return one case for each fact of the case type, by id, and all facts by key.
+INCOMPLETE_TYPES = ("finding", "finding_fact", "decision_value")
+"""The types whose facts are not all known where a decision of an earlier stage is not complete."""
+
+
+def _mark_incomplete(case: Case) -> None:
+    """Note that a decision with errors may have further findings and values."""
+    for decision in case.facts_of("decision"):
+        if not decision.fields["is_complete"]:
+            shown = f"{decision.fields['case_type']}/{decision.fields['case_id']}"
+            cause = Text(
+                f"The decision of {decision.fields['pack']} on {shown} is not complete: some of its"
+                " rules could not be evaluated.",
+                f"规则包 {decision.fields['pack']} 对 {shown} 的判定不完整：部分规则无法评估。",
+            )
+            case.unknown_types.update(dict.fromkeys(INCOMPLETE_TYPES, Unknown(cause)))
+            return
+
+
+def assemble(
+    run: Run, facts: Iterable[Fact], earlier: Iterable[Fact] = ()
+) -> tuple[list[Case], dict[FactKey, Fact]]:
+    """Return one case for each fact of the case type, by id, and all given facts by key.
+
+    Args:
+        run: The evaluation that the cases belong to.
+        facts: The given facts, in any order.
+        earlier: What decisions of earlier stages are as facts.
 
     Raises:
         InputError: A fact stands twice or holds what no engine can compare safely.
     """
-    keyed = _by_key(facts)
+    keyed = key_facts(facts)
     pack = run.pack
-    index = _Index(keyed.values(), pack.paths)
+    index = _Index([*keyed.values(), *earlier], pack.paths)
     cases = []
     for anchor in sorted(index.of_type(pack.case.fact_type), key=lambda fact: fact.id):
         case = Case(run, anchor)
         case.by_key[anchor.type, anchor.id] = anchor
         case.by_type[anchor.type] = [anchor]
         _fill(case, index)
+        if pack.after:
+            _mark_incomplete(case)
         _name(case)
         cases.append(case)
     return cases, keyed

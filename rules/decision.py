@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from carnet.core.digests import PackDigest
 from carnet.core.text import Text
+from carnet.facts.fact import Fact
 from carnet.rules.ast import Severity
 
 Conformity = Literal["conforming", "nonconforming", "undetermined"]
-Engine = Literal["reference", "live"]
+Engine = Literal["reference", "live", "bulk", "spark"]
 FactKey = tuple[str, str]
 
 EXIT_CONFORMING, EXIT_NONCONFORMING, EXIT_UNDETERMINED = 0, 1, 3
@@ -82,6 +83,14 @@ class RuleError:
     cause: Text
 
 
+def exit_code_of(conformities: Iterable[Conformity]) -> int:
+    """Return the exit code of some verdicts."""
+    found = set(conformities)
+    if "nonconforming" in found:
+        return EXIT_NONCONFORMING
+    return EXIT_UNDETERMINED if "undetermined" in found else EXIT_CONFORMING
+
+
 def conformity_of(findings: Iterable[Finding], errors: Iterable[RuleError]) -> Conformity:
     """Return the verdict: what is proven wrong is nonconforming whatever else is unknown."""
     if any(finding.severity in _DECISIVE for finding in findings):
@@ -122,6 +131,35 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class PackVersion:
+    """A pack whose decisions another one rests on."""
+
+    id: str
+    version: str
+    digest: PackDigest
+
+    def to_json(self) -> dict[str, str]:
+        """Return the version as published."""
+        return {"pack": self.id, "version": self.version, "digest": self.digest.hex()}
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What packs of earlier stages decided on the same facts for the same date.
+
+    Args:
+        packs: Every pack that took part, those that earlier ones come after among them; by id.
+        facts: What the decisions of those that the pack names are as facts.
+    """
+
+    packs: tuple[PackVersion, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+
+NOTHING_EARLIER = Earlier()
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """What a pack decided about some facts on a date."""
 
@@ -132,17 +170,19 @@ class EvaluationResult:
     engine: Engine
     decisions: tuple[Decision, ...]
     unreached: tuple[FactKey, ...] = field(default=())
+    after: tuple[PackVersion, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0 all conforming, 1 any nonconforming, 3 none nonconforming but some undetermined."""
-        found = {decision.conformity for decision in self.decisions}
-        if "nonconforming" in found:
-            return EXIT_NONCONFORMING
-        return EXIT_UNDETERMINED if "undetermined" in found else EXIT_CONFORMING
+        return exit_code_of(decision.conformity for decision in self.decisions)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as published; engines differ in nothing but `engine`."""
+        """Return the result as published; engines differ in nothing but `engine`.
+
+        The key `after` stands only where the pack has earlier stages.
+        """
+        after = [one.to_json() for one in self.after]
         return {
             "pack": self.pack,
             "version": self.version,
@@ -151,4 +191,5 @@ class EvaluationResult:
             "engine": self.engine,
             "decisions": [decision.to_json() for decision in self.decisions],
             "unreached": [_fact(key) for key in self.unreached],
+            **({"after": after} if after else {}),
         }

@@ -13,7 +13,13 @@ from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.case import FactKey, assemble
-from carnet.rules.decision import Decision, Engine, EvaluationResult
+from carnet.rules.decision import (
+    NOTHING_EARLIER,
+    Decision,
+    Earlier,
+    Engine,
+    EvaluationResult,
+)
 from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.finding import Prepared, conclude, prepare
 from carnet.rules.run import start_run
@@ -52,12 +58,29 @@ def _decide(ready: Sequence[Prepared], engine: Engine) -> Iterator[Decision]:
         yield from (_by_reference(prepared) for prepared in ready)
 
 
+def _check_earlier(pack: Pack, earlier: Earlier) -> None:
+    missing = sorted(set(pack.after) - {one.id for one in earlier.packs})
+    if missing:
+        raise InputError(
+            "CRN-R-064",
+            Text(
+                f"{pack.id} {pack.version} comes after {missing[0]}, which has not decided.",
+                f"{pack.id} {pack.version} 须在 {missing[0]} 之后，而后者尚未判定。",
+            ),
+            Text(
+                f"Evaluate {missing[0]} on the same facts first.",
+                f"请先对相同事实运行 {missing[0]}。",
+            ),
+        )
+
+
 def evaluate(
     pack: Pack,
     facts: Iterable[Fact],
     as_of: date,
     engine: str = "live",
     confirmed: frozenset[str] = frozenset(),
+    earlier: Earlier = NOTHING_EARLIER,
 ) -> EvaluationResult:
     """Return what a pack decides about facts on a date.
 
@@ -67,14 +90,16 @@ def evaluate(
         as_of: The date that decides.
         engine: `reference` or `live`.
         confirmed: The U parameters of this pack that officers have confirmed.
+        earlier: What the packs that it comes after decided; see `carnet.rules.stages.Stages`.
 
     Raises:
-        InputError: The engine is not known, the date is outside the pack's window, or a fact
-            cannot be used.
+        InputError: The engine is not known, the date is outside the pack's window, a pack that it
+            comes after has not decided, or a fact cannot be used.
     """
     chosen = check_engine(engine)
+    _check_earlier(pack, earlier)
     run = start_run(pack, as_of, confirmed)
-    cases, keyed = assemble(run, facts)
+    cases, keyed = assemble(run, facts, earlier.facts)
     ready = [prepared for prepared in map(prepare, cases) if prepared is not None]
     reached: set[FactKey] = set()
     for prepared in ready:
@@ -87,4 +112,5 @@ def evaluate(
         engine=chosen,
         decisions=tuple(_decide(ready, chosen)),
         unreached=tuple(sorted(keyed.keys() - reached)),
+        after=earlier.packs,
     )

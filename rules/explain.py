@@ -11,6 +11,7 @@ from typing import Any
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Line, Pack, Rule, parts_of, values_of
 from carnet.rules.case import Bindings, Case, assemble
+from carnet.rules.decision import NOTHING_EARLIER, Earlier
 from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.finding import Choice, bind, evidence, prepare
 from carnet.rules.parameters import Unknown
@@ -128,6 +129,7 @@ def explain_cases(
     as_of: date,
     confirmed: frozenset[str] = frozenset(),
     *,
+    earlier: Earlier = NOTHING_EARLIER,
     only_failed: bool = False,
 ) -> list[dict[str, Any]]:
     """Return for each case and rule the lines, the values they read and which one decided.
@@ -137,9 +139,10 @@ def explain_cases(
         facts: The facts, in any order.
         as_of: The date that decides.
         confirmed: The U parameters that officers have confirmed.
+        earlier: What the packs that it comes after decided.
         only_failed: Whether rules that are clear or not applicable are left out.
     """
-    cases, _ = assemble(start_run(pack, as_of, confirmed), facts)
+    cases, _ = assemble(start_run(pack, as_of, confirmed), facts, earlier.facts)
     result = []
     for case in cases:
         told = [

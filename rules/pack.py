@@ -7,7 +7,8 @@ Source: docs/spec/pack-format.md.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,8 +20,15 @@ from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.ast import CaseDefinition, Definition, Pack, PackStatus, Rule
 from carnet.rules.ast import Path as ReferencePath
+from carnet.rules.format.after import (
+    after_defects,
+    check_case_type,
+    check_stage_types,
+    read_after,
+)
 from carnet.rules.format.build import (
     Defects,
+    TooManyDefectsError,
     check_fact_type,
     read_case,
     read_law,
@@ -32,16 +40,19 @@ from carnet.rules.format.names import Names
 from carnet.rules.format.outcome import read_outputs
 from carnet.rules.format.raw import collect_raw
 from carnet.rules.format.rules import Vocabulary, read_rule
-from carnet.rules.format.section import IDENTIFIER, Section
-from carnet.rules.format.yaml_strict import LocatedDict, parse_yaml
+from carnet.rules.format.section import IDENTIFIER, VERSION, Section
+from carnet.rules.format.yaml_strict import LocatedDict, parse_counted
 from carnet.rules.reads import DefinitionKey, Reads
+from carnet.rules.shelf import SHELF, find_earlier
 
 SCHEMA_VERSION = 1
 FILES_MAX = 200
 PACK_SIZE_MAX = 8 * 1024 * 1024
-VERSION = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}")
+PACK_NODES_MAX = 600_000
+"""Values of all files together; what reading them takes grows with their number."""
 _TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
 _FOLDERS = frozenset({"rules", "tests"})
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml")
 
 
 def _refuse(code: str, path: str, en: str, zh: str, hint: Text | None = None) -> RulePackError:
@@ -83,7 +94,8 @@ def _unexpected(relative: str) -> RulePackError:
 def _yaml_files(inner: Path, folder: Path) -> Iterator[Path]:
     for path in sorted(inner.iterdir()):
         relative = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not path.is_file() or path.suffix != ".yaml":
+        named_plainly = _FILE_NAME.fullmatch(path.name) is not None
+        if path.is_symlink() or not path.is_file() or not named_plainly:
             raise _unexpected(relative)
         yield path
 
@@ -144,6 +156,8 @@ class _Header:
     case: Section
     case_type: str
     paths: tuple[ReferencePath, ...]
+    id: str
+    after: tuple[str, ...]
 
 
 def _read_header(document: Any, defects: Defects) -> _Header:
@@ -151,10 +165,15 @@ def _read_header(document: Any, defects: Defects) -> _Header:
     section.integer("schema", SCHEMA_VERSION, SCHEMA_VERSION)
     case = section.section("case")
     case_type = check_fact_type(case.string("type"), case, case.line_of("type"))
+    check_case_type(case_type, case)
+    pack_id = section.matching("id", IDENTIFIER)
+    after = read_after(section, pack_id)
     paths: tuple[ReferencePath, ...] = ()
     if section.has("paths"):
-        paths = read_paths(section.section("paths"), case_type, defects)
-    return _Header(section, case, case_type, paths)
+        inner = section.section("paths")
+        paths = read_paths(inner, case_type, defects)
+        check_stage_types(inner, paths, after, defects)
+    return _Header(section, case, case_type, paths, pack_id, after)
 
 
 def _root(documents: Mapping[str, Any], name: str) -> Section:
@@ -172,7 +191,7 @@ def _read_definitions(
     if circle is not None:
         section = sections[circle]
         # Nothing that reads definitions may run on a circle, so the reading stops here.
-        raise section.fault(
+        raise section.refusal(
             Text(f"{circle[1]} rests on itself.", f"{circle[1]} 循环依赖自身。"),
             Text("Take it out of its own value.", "请从其取值中移除自身。"),
         )
@@ -247,7 +266,7 @@ def _assemble(
     section = header.section
     window = section.section("effective")
     pack = Pack(
-        id=section.matching("id", IDENTIFIER),
+        id=header.id,
         version=section.matching("version", VERSION),
         title=section.text("title"),
         jurisdiction=section.string("jurisdiction"),
@@ -264,6 +283,7 @@ def _assemble(
         measures={key[1]: one for key, one in definitions.items() if not key[0]},
         rules=rules,
         digest=digest_of(documents),
+        after=header.after,
     )
     window.close()
     section.close()
@@ -278,28 +298,63 @@ def _tests(documents: Mapping[str, Any]) -> tuple[Mapping[str, object], ...]:
     )
 
 
-def _parse(folder: Path) -> dict[str, Any]:
-    return {name: parse_yaml(data, name) for name, data in read_files(folder).items()}
-
-
-def check_pack(folder: Path) -> tuple[Pack | None, list[RulePackError]]:
-    """Return the pack of a folder, None where it cannot be built, and every defect found.
+def read_documents(folder: Path) -> dict[str, Any]:
+    """Return the content of every file of a pack by its relative name.
 
     Raises:
-        RulePackError: The folder cannot be read safely at all.
+        RulePackError: The folder cannot be read safely.
     """
-    documents = _parse(folder)
+    result: dict[str, Any] = {}
+    nodes = 0
+    for name, data in read_files(folder).items():
+        result[name], count = parse_counted(data, name)
+        nodes += count
+        if nodes > PACK_NODES_MAX:
+            raise _refuse(
+                "CRN-R-003",
+                name,
+                f"The pack holds more than {PACK_NODES_MAX} values.",
+                f"规则包中的值超过 {PACK_NODES_MAX} 个。",
+                Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
+            )
+    return result
+
+
+def check_documents(documents: Mapping[str, Any]) -> tuple[Pack | None, list[RulePackError]]:
+    """Return the pack of parsed documents, None where it cannot be built, and every defect found.
+
+    Raises:
+        RulePackError: What they hold cannot be read safely at all.
+    """
     defects = Defects()
     pack: Pack | None = None
-    with defects.collect():
+    with suppress(TooManyDefectsError), defects.collect():
         pack = _build(documents, defects)
     if pack is not None:
         # Checked here and not on the way, because it needs the whole pack.
         from carnet.rules.live.compile import check_compiles
 
-        with defects.collect():
+        with suppress(TooManyDefectsError), defects.collect():
             check_compiles(pack)
     return pack, sorted(defects.found, key=lambda error: (error.path, error.line))
+
+
+def check_pack(
+    folder: Path, documents: Mapping[str, Any] | None = None
+) -> tuple[Pack | None, list[RulePackError]]:
+    """Return the pack of a folder, None where it cannot be built, and every defect found.
+
+    Args:
+        folder: The folder of one version.
+        documents: Its documents, where they were read before.
+
+    Raises:
+        RulePackError: The folder cannot be read safely at all.
+    """
+    documents = read_documents(folder) if documents is None else documents
+    pack, found = check_documents(documents)
+    among = after_defects(documents["pack.yaml"], lambda name: find_earlier(name, folder))
+    return pack, sorted([*found, *among], key=lambda error: (error.path, error.line))
 
 
 def load_pack(folder: Path) -> Pack:
@@ -326,3 +381,21 @@ def load_pack(folder: Path) -> Pack:
         path=first.path,
         line=first.line,
     )
+
+
+Resolve = Callable[[str], Pack]
+"""Returns a pack that another one comes after, by its id."""
+
+
+def load_earlier(folder: Path) -> Resolve:
+    """Return what loads the packs that the pack of a folder comes after."""
+    return lambda name: load_pack(find_earlier(name, folder))
+
+
+def load_shipped(name: str) -> Pack:
+    """Return the newest shipped version of a pack.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    return load_pack(find_earlier(name, SHELF))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from carnet.core.errors import NotFoundError
 from carnet.core.text import Text
-from carnet.rules.pack import VERSION
+from carnet.rules.format.section import VERSION
 
 SHELF = Path(__file__).parent / "packs"
 """The packs that come with the program."""
@@ -79,6 +79,26 @@ def find_pack(name: str, shelf: Path = SHELF) -> Path:
     if not versions:
         raise _missing(name, shelf)
     return versions[-1].folder
+
+
+def find_earlier(name: str, folder: Path, shelf: Path = SHELF) -> Path:
+    """Return the folder of a pack that another one comes after: its newest version.
+
+    Looked for where the other one stands (`<shelf>/<id>/<version>`), then among the shipped ones.
+
+    Args:
+        name: The id of the pack.
+        folder: The folder of the pack that names it.
+        shelf: The shipped packs.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    for place in (folder.resolve().parent.parent, shelf):
+        versions = versions_in(place / name)
+        if versions:
+            return versions[-1].folder
+    raise _missing(name, shelf)
 
 
 def find_packs(name: str, shelf: Path = SHELF) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
-from carnet.facts.schema import FACT_TYPES
+from carnet.facts.schema import RULE_TYPES
 from carnet.rules.ast import (
     CaseDefinition,
     Citation,
@@ -80,7 +80,7 @@ def check_fact_type(name: str, section: Section, line: int) -> str:
     Raises:
         RulePackError: There is no such type.
     """
-    if name not in FACT_TYPES:
+    if name not in RULE_TYPES:
         raise section.fault(
             Text(f"There is no fact type {name!r}.", f"没有事实类型 {name!r}。"), line=line
         )
@@ -279,7 +279,7 @@ def _link(near: re.Match[str], arrow: str, far: re.Match[str]) -> Link:
 def _check_link(near_type: str, link: Link, arrow: str, section: Section, line: int) -> None:
     for owner, field in ((near_type, link.near_field), (link.far_type, link.far_field)):
         check_fact_type(owner, section, line)
-        if field not in FACT_TYPES[owner].columns:
+        if field not in RULE_TYPES[owner].columns:
             raise section.fault(
                 Text(f"{owner} has no field {field!r}.", f"{owner} 没有字段 {field!r}。"), line=line
             )
@@ -290,7 +290,7 @@ def _check_link(near_type: str, link: Link, arrow: str, section: Section, line: 
         if arrow == "->"
         else (link.far_type, link.far_field, near_type)
     )
-    if target not in FACT_TYPES[holder].column(field).refers_to:
+    if target not in RULE_TYPES[holder].column(field).refers_to:
         raise section.fault(
             Text(
                 f"{holder}.{field} does not refer to {target}.",

@@ -12,6 +12,7 @@ from carnet.rules.format.yaml_strict import LocatedDict, LocatedList
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,63}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+VERSION = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}")
 STRING_SIZE_MAX = 1024
 _TYPES: dict[type, Text] = {
     str: Text("a text", "文本"),
