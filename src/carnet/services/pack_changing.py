@@ -31,6 +31,7 @@ from carnet.services.pack_history import (
     History,
     PackVersion,
     apply_event,
+    check_not_past,
     rollback_of,
 )
 from carnet.services.packs import (
@@ -146,6 +147,7 @@ def roll_back(workspace: Workspace, pack_id: str, effective: date, act: Act) -> 
     """
 
     def content(history: History) -> Content:
+        check_not_past(effective, act.clock.now().date())
         current, target = rollback_of(history, effective)
         _check_window(kept_pack(workspace, target.version.digest).pack, effective)
         return {

@@ -189,20 +189,29 @@ def _check_unchanged(history: History, version: PackVersion) -> None:
         )
 
 
-def _check_not_past(event: OfficerEvent) -> date:
-    effective = date.fromisoformat(event.content["effective"])
-    if effective < event.at.date():
+def check_not_past(effective: date, signed_on: date) -> None:
+    """Check that a day may be named as the first one of a version.
+
+    Raises:
+        BreachError: It is before the day of signing.
+    """
+    if effective < signed_on:
         raise BreachError(
             IN_THE_PAST,
             Text(
-                f"{effective} is past: the day of signing is {event.at.date()}.",
-                f"{effective} 已经过去：签名日为 {event.at.date()}。",
+                f"{effective} is past: the day of signing is {signed_on}.",
+                f"{effective} 已经过去：签名日为 {signed_on}。",
             ),
             Text(
                 "Name that day or a later one; what was decided by then stands.",
                 "请指定当日或以后的日期；此前的判定不受影响。",
             ),
         )
+
+
+def _effective(event: OfficerEvent) -> date:
+    effective = date.fromisoformat(event.content["effective"])
+    check_not_past(effective, event.at.date())
     return effective
 
 
@@ -270,7 +279,7 @@ def _approve(history: History, event: OfficerEvent) -> History:
 
 
 def _activate(history: History, event: OfficerEvent) -> History:
-    version, effective = _named(event), _check_not_past(event)
+    version, effective = _named(event), _effective(event)
     approval = history.approvals.get(version.digest)
     if approval is None or approval.digest.hex() != event.content["approval"]:
         raise BreachError(
@@ -359,7 +368,7 @@ def _check_rollback(history: History, request: OfficerEvent, effective: date) ->
 
 
 def _ask_rollback(history: History, event: OfficerEvent) -> History:
-    _check_rollback(history, event, _check_not_past(event))
+    _check_rollback(history, event, _effective(event))
     return replace(history, rollback=event)
 
 
