@@ -146,11 +146,11 @@ class CompiledTable:
         rows = [row for row in table.rows if is_in_force(row, as_of)]
         if table.hit_policy in {"P", "O"}:
             rows.sort(key=lambda row: rank_of(table, row))
-        self._rows = tuple(self._compiled(row, confirmed) for row in rows)
-        self._citations = {row.id: row.citation for row in table.rows}
         self._unconfirmed = {
             row.id: _unconfirmed(table, row) for row in table.rows if row.status == "U"
         }
+        self._citations = {row.id: row.citation for row in table.rows}
+        self._rows = tuple(self._compiled(row, confirmed) for row in rows)
         self._fields: dict[str, Mapping[str, Scalar]] = {}
         self._index_column, self._by_value, self._others = self._index()
         self._memory: dict[Arguments, Considered] = {}
@@ -209,6 +209,11 @@ class CompiledTable:
         if len(self._memory) < MEMORY_MAX:
             self._memory[arguments] = tuple(result)
         return tuple(result)
+
+    def rows_hit(self) -> frozenset[str]:
+        """Return the rows that hit for the inputs asked so far, as far as they are remembered."""
+        known = (pair for considered in self._memory.values() for pair in considered)
+        return frozenset(one.row.id for one, unknown in known if unknown is None)
 
     def unverified(self, arguments: Arguments) -> frozenset[str]:
         """Return the rows of status U that a result rests on, as officers confirm them."""

@@ -123,19 +123,23 @@ def _confirmed_of(one: Pack, tested: Pack, confirmed: frozenset[str]) -> frozens
     return frozenset(named | (confirmed if one.id == tested.id else frozenset()))
 
 
+def stages_of(pack: Pack, test: PackTest, engine: str, resolve: Resolve) -> Stages:
+    """Return the evaluation of a test's facts by a pack and those that it comes after."""
+    return Stages(
+        test.facts,
+        test.as_of,
+        engine,
+        lambda one: _confirmed_of(one, pack, test.confirmed),
+        resolve,
+    )
+
+
 def run_test(
     pack: Pack, test: PackTest, engine: str, resolve: Resolve = load_shipped
 ) -> TestResult:
     """Return how one test went; `resolve` gives the packs that the tested one comes after."""
     try:
-        stages = Stages(
-            test.facts,
-            test.as_of,
-            engine,
-            lambda one: _confirmed_of(one, pack, test.confirmed),
-            resolve,
-        )
-        result = stages.result(pack)
+        result = stages_of(pack, test, engine, resolve).result(pack)
     except CarnetError as error:
         return TestResult(test.id, test.file, test.line, (), error.message)
     decisions = {decision.case[1]: decision for decision in result.decisions}
