@@ -7,7 +7,7 @@ Source: docs/spec/pack-format.md.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ from carnet.core.canonical import canonical
 from carnet.core.digests import PackDigest, sha256
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
-from carnet.rules.ast import CaseDefinition, Definition, Pack, PackStatus, Rule
+from carnet.rules.ast import CaseDefinition, Definition, Pack, PackStatus, Rule, Value
 from carnet.rules.ast import Path as ReferencePath
 from carnet.rules.format.after import (
     after_defects,
@@ -36,13 +36,15 @@ from carnet.rules.format.build import (
     read_paths,
 )
 from carnet.rules.format.definitions import declare, find_circle, read_definition
+from carnet.rules.format.grid import Grid, read_grid
 from carnet.rules.format.names import Names
 from carnet.rules.format.outcome import read_outputs
 from carnet.rules.format.raw import collect_raw
 from carnet.rules.format.rules import Vocabulary, read_rule
 from carnet.rules.format.section import IDENTIFIER, VERSION, Section
+from carnet.rules.format.tables import Drafts
 from carnet.rules.format.yaml_strict import LocatedDict, parse_counted
-from carnet.rules.reads import DefinitionKey, Reads
+from carnet.rules.reads import DefinitionKey, Reads, values_of_types
 from carnet.rules.shelf import SHELF, find_earlier
 
 SCHEMA_VERSION = 1
@@ -51,8 +53,9 @@ PACK_SIZE_MAX = 8 * 1024 * 1024
 PACK_NODES_MAX = 600_000
 """Values of all files together; what reading them takes grows with their number."""
 _TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
-_FOLDERS = frozenset({"rules", "tests"})
+_FOLDERS = frozenset({"rules", "tables", "tests"})
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml")
+_TABLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(?:csv|xlsx)")
 
 
 def _refuse(code: str, path: str, en: str, zh: str, hint: Text | None = None) -> RulePackError:
@@ -71,7 +74,7 @@ def _files_of(folder: Path) -> Iterator[Path]:
                 f"{relative} 是符号链接；规则包只能包含真实文件。",
             )
         if path.is_dir() and path.name in _FOLDERS:
-            yield from _yaml_files(path, folder)
+            yield from _named_files(path, folder)
         elif path.is_file() and path.name in _TOP_FILES:
             yield path
         else:
@@ -85,16 +88,19 @@ def _unexpected(relative: str) -> RulePackError:
         f"{relative} does not belong in a pack.",
         f"{relative} 不属于规则包。",
         Text(
-            "A pack holds pack.yaml, parameters.yaml, law.yaml, rules/*.yaml and tests/*.yaml.",
-            "规则包包含 pack.yaml、parameters.yaml、law.yaml、rules/*.yaml 和 tests/*.yaml。",
+            "A pack holds pack.yaml, parameters.yaml, law.yaml, rules/*.yaml, tables/*.csv or"
+            " *.xlsx, and tests/*.yaml.",
+            "规则包包含 pack.yaml、parameters.yaml、law.yaml、rules/*.yaml、"
+            "tables/*.csv 或 *.xlsx，以及 tests/*.yaml。",
         ),
     )
 
 
-def _yaml_files(inner: Path, folder: Path) -> Iterator[Path]:
+def _named_files(inner: Path, folder: Path) -> Iterator[Path]:
     for path in sorted(inner.iterdir()):
         relative = path.relative_to(folder).as_posix()
-        named_plainly = _FILE_NAME.fullmatch(path.name) is not None
+        form = _TABLE_NAME if inner.name == "tables" else _FILE_NAME
+        named_plainly = form.fullmatch(path.name) is not None
         if path.is_symlink() or not path.is_file() or not named_plainly:
             raise _unexpected(relative)
         yield path
@@ -126,7 +132,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
                 f"The pack has more than {FILES_MAX} files or {PACK_SIZE_MAX} bytes.",
                 f"规则包超过 {FILES_MAX} 个文件或 {PACK_SIZE_MAX} 字节。",
             )
-        if path.suffix == ".yaml":
+        if path.suffix in {".yaml", ".csv", ".xlsx"}:
             result[relative] = path.read_bytes()
     return result
 
@@ -180,16 +186,23 @@ def _root(documents: Mapping[str, Any], name: str) -> Section:
     return Section(documents.get(name, LocatedDict(1)), name, 1, name)
 
 
+def _grids(documents: Mapping[str, Any]) -> list[Grid]:
+    return [one for _, one in sorted(documents.items()) if isinstance(one, Grid)]
+
+
 def _read_definitions(
-    sections: Mapping[DefinitionKey, Section], names: Names, defects: Defects
+    sections: Mapping[DefinitionKey, Section],
+    names: Names,
+    types: Mapping[str, Sequence[Value]],
+    defects: Defects,
 ) -> dict[DefinitionKey, Definition]:
     result: dict[DefinitionKey, Definition] = {}
     for key, section in sections.items():
         with defects.collect(section.file, section.line):
             result[key] = read_definition(key, section, names, defects)
-    circle = find_circle(result)
+    circle = find_circle(result, types)
     if circle is not None:
-        section = sections[circle]
+        section = sections.get(circle, next(iter(sections.values())))
         # Nothing that reads definitions may run on a circle, so the reading stops here.
         raise section.refusal(
             Text(f"{circle[1]} rests on itself.", f"{circle[1]} 循环依赖自身。"),
@@ -232,6 +245,7 @@ def _build(documents: Mapping[str, Any], defects: Defects) -> Pack:
         types=frozenset(path.fact_type for path in header.paths) | {header.case_type},
     )
     names, sections = declare(raw, bare, defects)
+    drafts = Drafts(_grids(documents), frozenset(cited), defects)
     case, aliases = read_case(header.case, header.case_type, names, defects)
     names = Names(
         aliases,
@@ -242,12 +256,24 @@ def _build(documents: Mapping[str, Any], defects: Defects) -> Pack:
         names.reasons,
         names.types,
     )
-    definitions = _read_definitions(sections, names, defects)
+    names = drafts.declare(names)
+    tables = drafts.tables()
+    types = values_of_types(tables, {})
+    definitions = _read_definitions(sections, names, types, defects)
     outputs = read_outputs(raw.outputs, defects)
-    vocabulary = Vocabulary(Reads(parameters, definitions), frozenset(cited), outputs)
+    vocabulary = Vocabulary(Reads(parameters, definitions, tables), frozenset(cited), outputs)
     rules = _read_rules(raw.rules, names, vocabulary, defects)
-    pack = _assemble(header, case, definitions, rules, documents)
-    return _with(pack, parameters=parameters, law=cited, outputs=outputs, tests=_tests(documents))
+    written = {name: one for name, one in documents.items() if not isinstance(one, Grid)}
+    written |= drafts.contents(tables)
+    pack = _assemble(header, case, definitions, rules, written)
+    return _with(
+        pack,
+        parameters=parameters,
+        law=cited,
+        outputs=outputs,
+        tables=tables,
+        tests=_tests(documents),
+    )
 
 
 def _with(pack: Pack, **changes: Any) -> Pack:
@@ -307,6 +333,10 @@ def read_documents(folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = {}
     nodes = 0
     for name, data in read_files(folder).items():
+        if name.startswith("tables/"):
+            result[name] = grid = read_grid(data, name)
+            nodes += sum(len(row.cells) for row in grid.rows)
+            continue
         result[name], count = parse_counted(data, name)
         nodes += count
         if nodes > PACK_NODES_MAX:
@@ -360,10 +390,13 @@ def check_pack(
 def load_pack(folder: Path) -> Pack:
     """Return the pack of a folder.
 
+    It is not compared with the packs that it comes after: which version of them decides is known
+    when they run, and `Stages` compares them then.
+
     Raises:
         RulePackError: It has a defect; the message names the first and counts the rest.
     """
-    pack, found = check_pack(folder)
+    pack, found = check_documents(read_documents(folder))
     if not found:
         assert pack is not None, "a pack that could not be built has a defect"
         return pack

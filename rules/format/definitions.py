@@ -3,13 +3,13 @@
 Source: docs/spec/pack-format.md, 4.3 and 4.4.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Literal, cast
 
 from carnet.core.text import Text
-from carnet.facts.schema import FACT_TYPES
+from carnet.facts.schema import RULE_TYPES
 from carnet.rules.ast import (
     Aggregate,
     Aggregation,
@@ -33,6 +33,8 @@ from carnet.rules.format.section import NAME, Section
 from carnet.rules.reads import DefinitionKey
 
 CANDIDATES_MAX = 16
+COMPUTED = "()"
+"""The owner of a type of computed facts among the keys of definitions."""
 _FUNCTIONS = ("count", "sum", "min", "max", "count_distinct")
 _DERIVED_KINDS = ("integer", "date", "string", "boolean")
 
@@ -69,7 +71,7 @@ def _declare_derived(
 ) -> tuple[str, str]:
     owner = check_fact_type(section.string("fact"), section, section.line_of("fact"))
     name = section.matching("name", NAME)
-    if (owner, name) in kinds or name in FACT_TYPES[owner].columns:
+    if (owner, name) in kinds or name in RULE_TYPES[owner].columns:
         raise section.fault(
             Text(f"{owner} already has a field {name}.", f"{owner} 已有字段 {name}。"),
             line=section.line_of("name"),
@@ -136,12 +138,24 @@ def _aggregation(section: Section, names: Names, defects: Defects) -> Aggregatio
     ((alias, _),) = inner.data.items()
     line = inner.line_of(alias)
     check_alias(alias, inner, line, names.aliases)
-    fact_type = check_fact_type(inner.string(alias), inner, line)
-    check_in_case(fact_type, names, inner, line)
+    fact_type = check_matched(inner.string(alias), names, inner, line)
     reach = names.with_aliases({alias: fact_type})
     when = read_lines(section, "when", reach, defects)
     of = None if function == "count" else _value(section, "of", reach)
     return Aggregation(function, alias, fact_type, when, of)
+
+
+def check_matched(fact_type: str, names: Names, section: Section, line: int) -> str:
+    """Return the name of a type whose facts a case may have, computed ones included.
+
+    Raises:
+        RulePackError: There is no such type, or no path puts it into a case.
+    """
+    if fact_type in names.computed:
+        return fact_type
+    check_fact_type(fact_type, section, line)
+    check_in_case(fact_type, names, section, line)
+    return fact_type
 
 
 def check_in_case(fact_type: str, names: Names, section: Section, line: int) -> None:
@@ -219,7 +233,13 @@ def _check_kinds(section: Section, definition: Definition) -> None:
 
 
 def _keys_read(definition: Definition) -> Iterator[DefinitionKey]:
-    for value in values_of_definition(definition):
+    if isinstance(definition.body, Aggregation):
+        yield COMPUTED, definition.body.fact_type
+    yield from _keys_of(values_of_definition(definition))
+
+
+def _keys_of(values: Iterable[Value]) -> Iterator[DefinitionKey]:
+    for value in values:
         for part in parts_of(value):
             if isinstance(part, MeasureRef):
                 yield "", part.name
@@ -227,12 +247,20 @@ def _keys_read(definition: Definition) -> Iterator[DefinitionKey]:
                 yield part.owner, part.name
 
 
-def find_circle(definitions: Mapping[DefinitionKey, Definition]) -> DefinitionKey | None:
-    """Return a definition that rests on itself, if there is one."""
-    open_keys = {
-        key: set(_keys_read(definition)) & definitions.keys()
-        for key, definition in definitions.items()
-    }
+def find_circle(
+    definitions: Mapping[DefinitionKey, Definition],
+    types: Mapping[str, Sequence[Value]] | None = None,
+) -> DefinitionKey | None:
+    """Return a definition or a type of computed facts that rests on itself, if there is one.
+
+    Args:
+        definitions: Derived fields and measures.
+        types: What the facts of each computed type read; such a type has the owner `COMPUTED`.
+    """
+    typed = {(COMPUTED, name): values for name, values in (types or {}).items()}
+    reads = {key: set(_keys_read(definition)) for key, definition in definitions.items()}
+    reads |= {key: set(_keys_of(values)) for key, values in typed.items()}
+    open_keys = {key: found & reads.keys() for key, found in reads.items()}
     while True:
         ready = [key for key, reads in open_keys.items() if not reads & open_keys.keys()]
         if not ready:

@@ -14,7 +14,7 @@ from lark import Token, Tree
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.text import Text
-from carnet.facts.schema import FACT_TYPES
+from carnet.facts.schema import RULE_TYPES
 from carnet.rules.ast import (
     AsOf,
     Call,
@@ -34,6 +34,7 @@ from carnet.rules.ast import (
     fields_of,
     values_of,
 )
+from carnet.rules.format.computed import check_choice, computed_field, lookup_of
 from carnet.rules.format.grammar import ExpressionError, parse_tree
 from carnet.rules.format.names import Names, suggest
 
@@ -52,7 +53,7 @@ _DIVISIONS: dict[str, tuple[tuple[ValueKind, ...], ValueKind]] = dict.fromkeys(
     ("div_down", "div_up", "ratio_bps_down", "ratio_bps_up", "wilson_lower_bps"),
     (("integer", "integer"), "integer"),
 )
-RESERVED = frozenset({"as_of", "param", "measure", "has", "in", "date", "true", "false"})
+RESERVED = frozenset({"as_of", "param", "measure", "has", "in", "date", "true", "false", "lookup"})
 
 
 def _kind_name(kind: ValueKind) -> Text:
@@ -104,26 +105,16 @@ class _Typer:
                     f"{operator!r} 只能用于整数或日期，不能用于{name.zh}。",
                 )
             )
-        self._check_choice(left, right)
-        self._check_choice(right, left)
+        check_choice(left, right)
+        check_choice(right, left)
         return Comparison(cast("Operator", operator), left, right)
-
-    def _check_choice(self, one: Value, other: Value) -> None:
-        if not isinstance(one, FieldRef) or not one.choices or not isinstance(other, Constant):
-            return
-        if other.value not in one.choices:
-            raise ExpressionError(
-                Text(
-                    f"{one.text} is never {other.value!r}.",
-                    f"{one.text} 不会取值 {other.value!r}。",
-                ),
-                suggest(str(other.value), one.choices),
-            )
 
     def _membership(self, children: list[Any], *, is_negated: bool) -> Condition:
         value, tree = self.value(children[0]), children[1]
         if tree.data == "list":
             return Membership(value, self._items(value, tree), is_negated)
+        if tree.data == "call":
+            return self._in_lookup(value, tree, is_negated=is_negated)
         items = self._path([str(part) for part in tree.children[0].children])
         if not isinstance(items, ParameterRef) or items.kind != "strings" or value.kind != "string":
             raise ExpressionError(
@@ -134,6 +125,39 @@ class _Typer:
                 )
             )
         return Membership(value, items, is_negated)
+
+    def _in_lookup(self, value: Value, tree: Tree[Token], *, is_negated: bool) -> Condition:
+        if str(tree.children[0]) != "lookup":
+            raise ExpressionError(
+                Text(
+                    "'in' takes a list, a parameter or a lookup.", "in 右侧为列表、参数或 lookup。"
+                )
+            )
+        items, kind = lookup_of(tree.children[1:], self.value, self.names)
+        read = {one.alias for part in (value, items) for one in fields_of(part)}
+        if items.kind != "strings" or value.kind != kind or len(read & self.names.matched) > 1:
+            raise ExpressionError(
+                Text(
+                    "'in lookup(...)' needs a table whose hit policy gives a list, a value of the"
+                    " column's type on the left, and one matched fact at most.",
+                    "“in lookup(...)” 要求命中策略给出列表、左侧与该列同类型，"
+                    "且最多读取一个匹配事实。",
+                )
+            )
+        if isinstance(value, Constant):
+            check_choice(items, value)
+        return Membership(value, items, is_negated)
+
+    def _lookup(self, children: list[Any]) -> Value:
+        result, _ = lookup_of(children, self.value, self.names)
+        if result.kind == "strings":
+            raise ExpressionError(
+                Text(
+                    f"A lookup in {result.table} gives a list, which stands right of 'in' only.",
+                    f"在 {result.table} 中查找得到列表，只能用于“in”右侧。",
+                )
+            )
+        return result
 
     def _items(self, value: Value, tree: Tree[Token]) -> tuple[Any, ...]:
         items = [self.value(cast("Tree[Token]", child)) for child in tree.children]
@@ -152,7 +176,7 @@ class _Typer:
                         "列表各项须为与左侧同类型的常量。",
                     )
                 )
-            self._check_choice(value, item)
+            check_choice(value, item)
         return tuple(item.value for item in items if isinstance(item, Constant))
 
     def _truth(self, tree: Tree[Token], *, is_negated: bool) -> Condition:
@@ -257,6 +281,8 @@ class _Typer:
     def _call(self, name: str, children: list[Any]) -> Value:
         if name == "date":
             return self._date(children)
+        if name == "lookup":
+            return self._lookup(children)
         known = _COMMON | (_DIVISIONS if self.names.divisions else {})
         if name not in known:
             hint = (
@@ -323,6 +349,8 @@ class _Typer:
 
     def _field(self, alias: str, steps: list[str], name: str) -> FieldRef:
         owner = self.names.aliases[alias]
+        if owner in self.names.computed:
+            return computed_field(alias, owner, [*steps, name], self.names)
         references: list[tuple[str, str]] = []
         for step in steps:
             target = self._reference(owner, step)
@@ -338,9 +366,9 @@ class _Typer:
         return self._field_of(alias, tuple(references), owner, name)
 
     def _reference(self, owner: str, step: str) -> str:
-        column = FACT_TYPES[owner].fields.get(f"{step}_id")
+        column = RULE_TYPES[owner].fields.get(f"{step}_id")
         if column is None or len(column.refers_to) != 1:
-            single = [c.name.removesuffix("_id") for c in FACT_TYPES[owner].references]
+            single = [c.name.removesuffix("_id") for c in RULE_TYPES[owner].references]
             raise self._unknown(f"{owner}.{step}", step, single)
         (target,) = column.refers_to
         if target not in self.names.types:
@@ -364,7 +392,7 @@ class _Typer:
             return FieldRef(
                 alias, references, owner, name, "string", is_derived=True, is_reason=True
             )
-        fact_type = FACT_TYPES[owner]
+        fact_type = RULE_TYPES[owner]
         if name not in fact_type.columns:
             derived = [field for known, field in self.names.derived if known == owner]
             raise self._unknown(f"{owner}.{name}", name, [*fact_type.columns, *derived])
@@ -447,7 +475,7 @@ def parse_reference(text: str, names: Names) -> tuple[FieldRef, str]:
     """
     value = parse_value(text, names)
     if isinstance(value, FieldRef) and not value.references and not value.is_derived:
-        targets = FACT_TYPES[value.owner].column(value.name).refers_to
+        targets = RULE_TYPES[value.owner].column(value.name).refers_to
         if len(targets) == 1:
             return value, targets[0]
     raise ExpressionError(

@@ -35,6 +35,7 @@ condition: sum COMPARE sum -> comparison
     | "(" sum ")" -> group
 path: NAME ("." NAME)*
 items: "[" [sum ("," sum)*] "]" -> list
+    | NAME "(" [sum ("," sum)*] ")" -> call
     | path
 COMPARE: "==" | "!=" | "<=" | ">=" | "<" | ">"
 SIGN: "+" | "-"

@@ -1,14 +1,55 @@
 """What the lines of a pack may name, and which known name an unknown one was meant to be."""
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from carnet.core.text import Text
-from carnet.rules.ast import ValueKind
+from carnet.rules.ast import Value, ValueKind
 
 COMPARED_MAX = 200
 """Names that an unknown one is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedField:
+    """A field of computed facts.
+
+    Args:
+        kind: The type of its values.
+        is_certain: Whether every such fact has it.
+        choices: The values it may have; empty where it is open.
+    """
+
+    kind: ValueKind
+    is_certain: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookupColumn:
+    """An output that a lookup may ask for: its kind, position and possible values."""
+
+    kind: ValueKind
+    position: int
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableNames:
+    """What a lookup must know of a table.
+
+    Args:
+        inputs: Name and kind of each input.
+        columns: The outputs that may be asked for.
+        gives_list: Whether a lookup gives a list.
+        own_values: Returns what the inputs hold for a case; None for those that need an argument.
+    """
+
+    inputs: tuple[tuple[str, ValueKind], ...]
+    columns: Mapping[str, LookupColumn]
+    gives_list: bool
+    own_values: Callable[[], tuple[Value | None, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +65,8 @@ class Names:
         reasons: The derived fields whose candidates have reasons.
         types: Fact types that references may lead to.
         divisions: Whether the functions that divide may be called.
+        computed: The fields of each type of computed facts.
+        tables: The tables that may be looked up.
     """
 
     aliases: Mapping[str, str]
@@ -34,6 +77,8 @@ class Names:
     reasons: frozenset[tuple[str, str]]
     types: frozenset[str]
     divisions: bool = False
+    computed: Mapping[str, Mapping[str, ComputedField]] = field(default_factory=dict)
+    tables: Mapping[str, TableNames] = field(default_factory=dict)
 
     def with_aliases(self, aliases: Mapping[str, str]) -> "Names":
         """Return these names with further matched aliases."""

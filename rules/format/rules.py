@@ -18,8 +18,8 @@ from carnet.rules.ast import (
     said_by,
     values_of,
 )
-from carnet.rules.format.build import Defects, check_alias, check_fact_type, read_lines
-from carnet.rules.format.definitions import check_in_case
+from carnet.rules.format.build import Defects, check_alias, read_lines
+from carnet.rules.format.definitions import check_matched
 from carnet.rules.format.expression import parse_line
 from carnet.rules.format.names import Names
 from carnet.rules.format.outcome import read_outcome
@@ -43,8 +43,7 @@ def _pairs(section: Section, key: str, most: int, names: Names) -> tuple[tuple[s
             )
         ((alias, _),) = item.data.items()
         check_alias(alias, item, line, taken)
-        fact_type = check_fact_type(item.string(alias), item, line)
-        check_in_case(fact_type, names, item, line)
+        fact_type = check_matched(item.string(alias), names, item, line)
         taken[alias] = fact_type
         result.append((alias, fact_type))
     return tuple(result)
@@ -72,8 +71,7 @@ def _without(section: Section, names: Names, defects: Defects) -> Iterator[Witho
             )
         (alias,) = others
         check_alias(alias, item, line, names.aliases)
-        fact_type = check_fact_type(item.string(alias), item, line)
-        check_in_case(fact_type, names, item, line)
+        fact_type = check_matched(item.string(alias), names, item, line)
         reach = names.with_aliases({alias: fact_type})
         when = read_lines(item, "when", reach, defects)
         item.close()
@@ -130,7 +128,9 @@ def read_rule(section: Section, names: Names, vocabulary: Vocabulary, defects: D
     scope = conditions_of(tuple(one.line for one in rule.scope))
     return replace(
         rule,
-        unverified=vocabulary.reads.of_values(values),
+        unverified=vocabulary.reads.of_values(values).union(
+            *(vocabulary.reads.of_type(kind) for _, kind in rule.aliases)
+        ),
         direct=vocabulary.reads.direct(values),
         scope_unverified=vocabulary.reads.of_values(
             value for one in scope for value in values_of(one)

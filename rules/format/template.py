@@ -4,13 +4,25 @@ Source: docs/spec/pack-format.md, PF-13.
 """
 
 import re
+from datetime import date
 
 from carnet.core.text import Text
-from carnet.rules.ast import AsOf, FieldRef, MeasureRef, ParameterRef, Template, Value
+from carnet.rules.ast import (
+    AsOf,
+    Call,
+    Constant,
+    FieldRef,
+    Lookup,
+    MeasureRef,
+    ParameterRef,
+    Template,
+    Value,
+)
 from carnet.rules.format.expression import parse_path
 from carnet.rules.format.grammar import ExpressionError
 from carnet.rules.format.names import Names
 
+_OPERATORS = frozenset({"+", "-", "*"})
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -37,7 +49,14 @@ def parse_template(text: Text, names: Names) -> Template:
 
 
 def text_of(value: Value) -> str:
-    """Return the spelling of a value that a placeholder may name, for the keys of `values`."""
+    """Return the spelling of a value in the pack, for the keys of `values`."""
+    if isinstance(value, Lookup):
+        arguments = "".join(f", {text_of(one)}" for one in value.arguments)
+        return f"lookup({value.table}.{value.column}{arguments})"
+    if isinstance(value, Constant):
+        return _constant(value)
+    if isinstance(value, Call):
+        return _call(value)
     if isinstance(value, FieldRef):
         return value.text
     if isinstance(value, ParameterRef):
@@ -46,3 +65,22 @@ def text_of(value: Value) -> str:
         return f"measure.{value.name}"
     assert isinstance(value, AsOf)
     return "as_of"
+
+
+def _constant(constant: Constant) -> str:
+    value = constant.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return f'date("{value.isoformat()}")'
+    if isinstance(value, int):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _call(call: Call) -> str:
+    if call.function in _OPERATORS:
+        left, right = call.arguments
+        return f"({text_of(left)} {call.function} {text_of(right)})"
+    return f"{call.function}({', '.join(text_of(one) for one in call.arguments)})"

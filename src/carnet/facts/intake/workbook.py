@@ -28,6 +28,9 @@ _CELL_NAME = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _LETTERS = 26
 _INTEGER_MAX = 2**53
 NO_VALUE = "a formula without a computed value"
+FORMULA = "a formula"
+VALUES_ONLY = "values-only"
+"""The argument by which a caller refuses formulas."""
 
 Faults = dict[tuple[int, int], str]
 """What the reader would silently show as an empty cell, by 0-based row and column."""
@@ -61,10 +64,15 @@ def column_index(letters: str) -> int:
 
 
 class FaultScanner:
-    """Finds error values and formulas that were saved without a value in the XML of a sheet."""
+    """Finds error values and formulas that were saved without a value in the XML of a sheet.
 
-    def __init__(self) -> None:
+    Args:
+        refuses_formulas: Whether a formula with a value is a fault as well.
+    """
+
+    def __init__(self, *, refuses_formulas: bool = False) -> None:
         self.faults: Faults = {}
+        self._refuses_formulas = refuses_formulas
         self._row = self._column = -1
         self._type = ""
         self._has_formula = self._has_value = False
@@ -105,6 +113,8 @@ class FaultScanner:
         elif local == "c":
             if self._type == "e":
                 self.faults[self._row, self._column] = "".join(self._text)[:20] or "#ERROR"
+            elif self._has_formula and self._refuses_formulas:
+                self.faults[self._row, self._column] = FORMULA
             elif self._has_formula and not self._has_value:
                 self.faults[self._row, self._column] = NO_VALUE
             self._text.clear()
@@ -129,7 +139,7 @@ def _attributes(xml: bytes, element: str) -> list[dict[str, str]]:
     return found
 
 
-def faults_by_sheet(data: bytes) -> dict[str, Faults]:
+def faults_by_sheet(data: bytes, *, refuses_formulas: bool = False) -> dict[str, Faults]:
     """Return the faults of every sheet that has any, by its name."""
     faults: dict[str, Faults] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -139,7 +149,7 @@ def faults_by_sheet(data: bytes) -> dict[str, Faults]:
             target = posixpath.normpath(posixpath.join("/xl", targets[sheet["id"]]))
             xml = archive.read(target.lstrip("/"))
             if any(mark in xml for mark in _FAULT_MARKS):
-                faults[sheet["name"]] = FaultScanner().scan(xml)
+                faults[sheet["name"]] = FaultScanner(refuses_formulas=refuses_formulas).scan(xml)
     return faults
 
 
@@ -147,9 +157,9 @@ def _write(value: Any) -> None:
     sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
 
 
-def write_cells(data: bytes) -> None:
+def write_cells(data: bytes, *, refuses_formulas: bool = False) -> None:
     """Write every sheet of a workbook, its rows counted from the first one of the sheet."""
-    faults = faults_by_sheet(data)
+    faults = faults_by_sheet(data, refuses_formulas=refuses_formulas)
     workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     for metadata in workbook.sheets_metadata:
         if metadata.typ != python_calamine.SheetTypeEnum.WorkSheet:
@@ -179,7 +189,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds_max, seconds_max))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        write_cells(sys.stdin.buffer.read())
+        write_cells(sys.stdin.buffer.read(), refuses_formulas=sys.argv[3:] == [VALUES_ONLY])
     except python_calamine.PasswordError:
         _write({"failure": "encrypted"})
     except MemoryError:

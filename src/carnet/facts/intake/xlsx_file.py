@@ -99,10 +99,8 @@ def read_xlsx(data: bytes, file: str, collector: Collector) -> None:
     """
     check_archive(data, collector.limits)
     sheet: _Sheet | None = None
-    for line in _lines(data, collector.limits):
+    for line in workbook_lines(data, collector.limits):
         if isinstance(line, dict):
-            if "failure" in line:
-                raise _unreadable(line["failure"])
             sheet = _Sheet(line["sheet"], f"{file}#{display_name(line['sheet'])}")
         else:
             assert sheet is not None, "a sheet line comes first"
@@ -193,14 +191,28 @@ def check_archive(data: bytes, limits: IntakeLimits) -> None:
         )
 
 
-def _lines(data: bytes, limits: IntakeLimits) -> Iterator[Any]:
-    """Yield what the reading process writes; it reads all of its input before it writes."""
+def workbook_lines(
+    data: bytes, limits: IntakeLimits, *, refuses_formulas: bool = False
+) -> Iterator[Any]:
+    """Yield the sheets of a workbook and their rows, as `workbook` writes them.
+
+    The reading process reads all of its input before it writes.
+
+    Args:
+        data: The workbook, whose archive `check_archive` has measured.
+        limits: What reading may take.
+        refuses_formulas: Whether a formula with a value is a fault of its cell.
+
+    Raises:
+        FileRefusedError: It cannot be read, or not within the limits.
+    """
     command = [
         sys.executable,
         "-I",
         str(Path(workbook.__file__)),
         str(limits.workbook_memory_max),
         str(limits.workbook_seconds_max),
+        *([workbook.VALUES_ONLY] if refuses_formulas else []),
     ]
     with subprocess.Popen(  # noqa: S603 (our own module, no argument of the user's)
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -211,12 +223,18 @@ def _lines(data: bytes, limits: IntakeLimits) -> Iterator[Any]:
             _feed(process.stdin, data)
             for line in process.stdout:
                 if line.endswith(b"\n"):
-                    yield json.loads(line)
+                    yield _without_failure(json.loads(line))
         except BaseException:
             process.kill()
             raise
         if process.wait() != 0:
             raise _too_costly()
+
+
+def _without_failure(line: Any) -> Any:
+    if isinstance(line, dict) and "failure" in line:
+        raise _unreadable(line["failure"])
+    return line
 
 
 def _feed(stream: Any, data: bytes) -> None:
