@@ -1,7 +1,8 @@
 """``carnet pack``: the rule packs on the shelf, their defects and their tests."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +14,7 @@ from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
     from carnet.rules.ast import Pack
+    from carnet.rules.coverage import Coverage
     from carnet.rules.testing import TestResult
 
 app = typer.Typer(
@@ -23,6 +25,7 @@ app = typer.Typer(
         "规则包：列出、检查、测试。\n\n示例：carnet pack check eu-ce",
     ),
 )
+TestFormat = Literal["table", "json", "junit"]
 PackArgument = Annotated[
     str,
     typer.Argument(
@@ -98,71 +101,80 @@ def check(
     sys.exit(exit_code_of(found, strict=strict))
 
 
-def _test_json(result: "TestResult") -> dict[str, Any]:
-    return {
-        "id": result.id,
-        "file": result.file,
-        "line": result.line,
-        "is_passed": result.is_passed,
-        "error": result.error.to_json() if result.error else None,
-        "differences": [
-            {"case": one.case, "what": one.what, "expected": one.expected, "actual": one.actual}
-            for one in result.differences
-        ],
-    }
-
-
-def _print_failed(result: "TestResult") -> None:
-    typer.echo(t(f"FAILED {result.id}", f"未通过 {result.id}") + f"  ({result.file}:{result.line})")
-    if result.error:
-        typer.echo(f"  {say(result.error)}")
-    for one in result.differences:
-        typer.echo(f"  {one.case} {one.what}")
-        typer.echo(t(f"    expected  {one.expected}", f"    期望  {one.expected}"))
-        typer.echo(t(f"    actual    {one.actual}", f"    实际  {one.actual}"))
-
-
 def run_tests_of(
     pack: PackArgument,
+    *,
     engine: Annotated[
         str,
         typer.Option(
             "--engine",
-            metavar="reference|live",
+            metavar="reference|live|bulk|spark",
             help=t("Which engine runs the tests.", "运行测试所用的引擎。"),
         ),
     ] = "reference",
-    output_format: FormatOption = "table",
+    coverage: Annotated[
+        bool,
+        typer.Option(
+            "--coverage",
+            help=t(
+                "Measure which rules and conditions the tests try both ways.",
+                "统计测试对规则和条件正反两面的覆盖。",
+            ),
+        ),
+    ] = False,
+    fail_under: Annotated[
+        int,
+        typer.Option(
+            "--fail-under",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help=t(
+                "Exit 1 where the rules or the conditions of a pack are covered less.",
+                "任一规则包的规则或条件覆盖率低于此值时退出码为 1。",
+            ),
+        ),
+    ] = 0,
+    output_format: Annotated[
+        TestFormat,
+        typer.Option("--format", help=t("How to print the result.", "结果的输出格式。")),
+    ] = "table",
     _lang: LanguageOption = None,
 ) -> None:
     """Run the tests that packs carry, all of them."""
+    from carnet.cli.pack_tests import Tested, print_tested, to_junit
     from carnet.rules.engine import check_engine
-    from carnet.rules.pack import load_pack
     from carnet.rules.shelf import find_packs
-    from carnet.rules.testing import run_tests
 
     check_engine(engine)
-    results = {folder: run_tests(load_pack(folder), engine) for folder in find_packs(pack)}
-    failed = [result for listed in results.values() for result in listed if not result.is_passed]
+    is_measured = coverage or fail_under > 0
+    tested = [Tested(folder, *_tested(folder, engine, is_measured)) for folder in find_packs(pack)]
+    failed = sum(len(one.results) - one.passed for one in tested)
     if output_format == "json":
-        packs = [
-            {"folder": str(folder), "tests": [_test_json(result) for result in listed]}
-            for folder, listed in results.items()
-        ]
-        print_json({"packs": packs, "failed": len(failed)})
+        print_json({"packs": [one.to_json() for one in tested], "failed": failed})
+    elif output_format == "junit":
+        typer.echo(to_junit(tested))
     else:
-        for folder, listed in results.items():
-            for result in listed:
-                if not result.is_passed:
-                    _print_failed(result)
-            passed = sum(result.is_passed for result in listed)
-            typer.echo(
-                t(
-                    f"{folder}: {passed} of {len(listed)} passed",
-                    f"{folder}：{len(listed)} 项中 {passed} 项通过",
-                )
-            )
-    sys.exit(EXIT_FINDINGS if failed else EXIT_CLEAN)
+        print_tested(tested)
+    covered = all(one.coverage is None or one.coverage.reaches(fail_under) for one in tested)
+    sys.exit(EXIT_CLEAN if not failed and covered else EXIT_FINDINGS)
+
+
+def _tested(
+    folder: Path,
+    engine: str,
+    is_measured: bool,  # noqa: FBT001  # what the command was asked
+) -> "tuple[list[TestResult], Coverage | None]":
+    from carnet.rules.check.places import Material
+    from carnet.rules.coverage import coverage_of
+    from carnet.rules.pack import load_earlier, load_pack, read_documents
+    from carnet.rules.testing import run_tests
+
+    loaded, resolve = load_pack(folder), load_earlier(folder)
+    results = run_tests(loaded, engine, resolve)
+    if not is_measured:
+        return results, None
+    return results, coverage_of(Material(loaded, read_documents(folder)), resolve)
 
 
 app.command(
@@ -195,8 +207,11 @@ app.command(
     name="test",
     help=t(
         "Run the tests that packs carry: expected beside actual, all of them.\n\n"
-        "Example: carnet pack test rules/packs",
-        "运行规则包自带的全部测试：期望与实际并列。\n\n示例：carnet pack test rules/packs",
+        "Exit code: 0 all as expected, 1 a test failed or too little is covered.\n\n"
+        "Example: carnet pack test rules/packs --coverage --fail-under 95",
+        "运行规则包自带的全部测试：期望与实际并列。\n\n"
+        "退出码：0 全部符合；1 有测试未通过或覆盖不足。\n\n"
+        "示例：carnet pack test rules/packs --coverage --fail-under 95",
     ),
 )(run_tests_of)
 
