@@ -90,6 +90,17 @@ def facts_of_result(result: EvaluationResult) -> Iterator[Fact]:
 # --- evaluating -------------------------------------------------------------------------------
 
 
+def packs_before(pack: Pack, resolve: Resolve) -> dict[str, Pack]:
+    """Return every pack that a pack comes after, directly or through others, by id."""
+    found: dict[str, Pack] = {}
+    waiting = [*pack.after]
+    for name in waiting:
+        if name not in found:
+            found[name] = resolve(name)
+            waiting += found[name].after
+    return found
+
+
 class Stages:
     """Packs decided on the same facts for the same date by the same engine, each at most once.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from carnet.core.errors import InputError, RulePackError
+from carnet.core.errors import InputError, NotFoundError
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.decision import Decision, EvaluationResult
@@ -358,9 +358,10 @@ def test_check__finds_the_shipped_packs_as_well(shelf: Shelf) -> None:
     assert pack.after == ("eu-ce",)
 
 
-def test_load__of_a_pack_after_a_missing_one_is_refused(shelf: Shelf) -> None:
-    with pytest.raises(RulePackError, match="CRN-R-061"):
-        load_pack(shelf.later(READS_DECISION, after=["nowhere"]))
+def test_run__of_a_pack_after_a_missing_one_is_refused(shelf: Shelf) -> None:
+    folder = shelf.later(READS_DECISION, after=["nowhere"])
+    with pytest.raises(NotFoundError, match="There is no rule pack 'nowhere'"):
+        _run(folder, FACTS)
 
 
 # --- pack tests and explanations --------------------------------------------------------------
