@@ -1,226 +1,77 @@
-"""From the typed form of a pack to durable-rules, within the safe profile.
+"""A pack compiled for the live engine: rulesets small enough for it, and what to tell each of them.
 
-What reaches the engine is only this: messages whose every property is a present integer; flat
-conjunctions that compare a property with a constant or with a property of another message; joins
-that end in one that is always true; negations behind an anchor that is asserted last.
+The rules of a pack are spread over groups, so that no message of a group meets more conditions than
+the engine can bear. A group has one ruleset of plain forms, for cases that know every value its
+rules read, and one or more of sure and maybe forms for the others. Each ruleset has a layout of
+its own: a case tells it only what its rules ask.
 
-A rule is compiled twice. The *sure* form asks that everything be known and hold, with `without`
-blocks that forbid whatever might hold; the *maybe* form asks that nothing be known to fail, with
-blocks that forbid only what certainly holds. What matches the second and not the first is
-undetermined. Where the two are the same, one is enough. Alternatives become several patterns, of
-which one must match, or several negations, of which none may.
-
-Source: docs/adr/0006-durable-rules-safe-profile.md; docs/spec/pack-format.md, PF-10 and PF-12.
+Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import product
-from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
-from carnet.rules.ast import Line, Pack, Rule, Without
+from carnet.rules.ast import Pack
 from carnet.rules.case import Run
-from carnet.rules.live.patterns import (
-    CASE,
-    CASE_TYPE,
-    PATTERNS_MAX,
-    Conjunction,
-    Layout,
-    Pair,
-    Placer,
-    Term,
-    compare,
-    refusal,
-    rename_line,
-    too_many_patterns,
-)
+from carnet.rules.live.forms import CompiledRule, RuleCompiler
+from carnet.rules.live.patterns import CASE, CASE_TYPE, Layout, NotPlainError, Term
 from carnet.rules.live.protocol import RAN
 from carnet.rules.run import start_run
 
 SHARD_LOAD_MAX = 48
 """durable-rules fails at the 65th condition that one message matches; this stays clear of it."""
-JOINS_MAX = 24
-NEGATIONS_MAX = 16
+PROPERTIES_MAX = 240
+"""durable-rules fails at the 255th property of one message; this stays clear of it."""
+_FIXED_PROPERTIES = 7
+_COMPANIONS = 3
 
-
-# --- rules ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
-    """One pattern of the engine: `s` (sure) or `m` (maybe), the rule's index and a count."""
-
-    name: str
-    pattern: list[dict[str, Any]]
-    types: tuple[str, ...]
+Form = Literal["plain", "kleene"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
-    """One message of a pattern, in both forms."""
+class Shard:
+    """One ruleset of the engine.
 
-    alias: str
-    fact_type: str
-    is_negated: bool
-    head: Conjunction
-    body: Pair
-
-
-def _engine_aliases(rule: Rule) -> tuple[Rule, dict[str, str]]:
-    """Return the rule under aliases that the compiler assigns, and their fact types.
-
-    Names of authors never reach the engine, so none can collide in its 32-bit hashes.
+    Args:
+        number: Its number in the plan.
+        ruleset: It, as the engine reads it.
+        rules: The numbers of the rules in it; each has a flag on the anchor.
+        terms: The properties of each fact type, the anchor's under the empty name.
+        users: The rules that ask for each property.
+        is_plain: Whether its messages hold values alone, all of them known.
     """
-    names = {alias: f"m{index}" for index, (alias, _) in enumerate(rule.match)}
-    types = {names[alias]: fact_type for alias, fact_type in rule.match}
-    blocks = []
-    for index, block in enumerate(rule.without):
-        name = f"w{index}"
-        types[name] = block.fact_type
-        inner = {**names, block.alias: name}
-        when = tuple(rename_line(line, inner) for line in block.when)
-        blocks.append(Without(name, block.fact_type, when))
-    renamed = replace(
-        rule,
-        match=tuple((names[alias], fact_type) for alias, fact_type in rule.match),
-        when=tuple(rename_line(line, names) for line in rule.when),
-        without=tuple(blocks),
-    )
-    return renamed, types
+
+    number: int
+    ruleset: str
+    rules: tuple[int, ...]
+    terms: Mapping[str, tuple[Term, ...]]
+    users: Mapping[tuple[str, int], frozenset[int]]
+    is_plain: bool
 
 
-class _RuleCompiler:
-    """Compiles one rule into its sure and its maybe form."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some rules of a pack, with the rulesets that decide them.
 
-    def __init__(
-        self, index: int, rule: Rule, run: Run, layout: Layout, tags: Mapping[str, int]
-    ) -> None:
-        self._index = index
-        self._rule, types = _engine_aliases(rule)
-        self._placer = Placer(self._rule, run, layout, types)
-        self._tags = tags
+    Args:
+        rules: Their numbers.
+        tags: The number of each fact type whose facts are asserted.
+        plain: The ruleset of their plain forms.
+        plain_rules: Those that have a plain form.
+        kleene: The rulesets of their sure and maybe forms.
+    """
 
-    def _placed(self) -> dict[str, list[Line]]:
-        """Return each line of `when` under the last alias that it reads."""
-        order = [CASE, *(alias for alias, _ in self._rule.match)]
-        result: dict[str, list[Line]] = {alias: [] for alias in order}
-        for line in self._rule.when:
-            result[max(line.aliases & set(order), key=order.index, default=CASE)].append(line)
-        return result
-
-    def _head(self, alias: str, fact_type: str) -> Conjunction:
-        """Return the tests of a message's type, and that it is none of those matched before."""
-        before = []
-        for other, kind in self._rule.match:
-            if other == alias:
-                break
-            if kind == fact_type:
-                before.append(compare("!=", "n", {other: "n"}))
-        return ({"t": self._tags[fact_type]}, *before)
-
-    def _messages(self) -> Iterator[_Message]:
-        placed = self._placed()
-        flag = {f"a{self._index}": 1}
-        body = self._placer.lines(placed[CASE], CASE)
-        yield _Message(CASE, CASE_TYPE, False, ({"t": 0}, flag), body)  # noqa: FBT003  # a field
-        for alias, fact_type in self._rule.match:
-            body = self._placer.lines(placed[alias], alias)
-            yield _Message(alias, fact_type, False, self._head(alias, fact_type), body)  # noqa: FBT003  # a field
-        for block in self._rule.without:
-            sure, maybe = self._placer.lines(block.when, block.alias)
-            head = self._head(block.alias, block.fact_type)
-            # Nothing may hold for certain that might hold: the forms change places.
-            yield _Message(block.alias, block.fact_type, True, head, (maybe, sure))  # noqa: FBT003  # a field
-
-    def _patterns(self, messages: list[_Message], form: int) -> list[list[dict[str, Any]]]:
-        """Return the patterns of one form: one for each choice of alternatives."""
-        positive = [message for message in messages if not message.is_negated]
-        negative: list[dict[str, Any]] = []
-        for message in messages:
-            if message.is_negated:
-                for count, tests in enumerate(message.body[form]):
-                    alias = f"{message.alias}x{count}$not"
-                    negative.append({alias: self._conjunction(message, tests)})
-        if len(negative) > NEGATIONS_MAX:
-            raise refusal(
-                self._rule,
-                f"has more than {NEGATIONS_MAX} alternatives in 'without'",
-                f"的 without 中备选条件超过 {NEGATIONS_MAX} 个",
-            )
-        # Counted before they are multiplied out: a few lines could make millions.
-        if prod(len(message.body[form]) for message in positive) > PATTERNS_MAX:
-            raise too_many_patterns(self._rule)
-        choices = product(*(message.body[form] for message in positive))
-        return [
-            [
-                *(
-                    {message.alias: self._conjunction(message, tests)}
-                    for message, tests in zip(positive, choice, strict=True)
-                ),
-                *negative,
-            ]
-            for choice in choices
-        ]
-
-    def _conjunction(self, message: _Message, tests: Conjunction) -> dict[str, Any]:
-        """Return the tests of one message; the join at their end is always true.
-
-        A false inequality that stands last reads beyond its memory in the engine (issue 381 of
-        durable-rules), so something true always stands behind.
-        """
-        guards = [{"$ex": {name: 1}} for name in _own_names(tests)]
-        joins = [test for test in tests if _is_join(test)]
-        if len(joins) + len(message.head) > JOINS_MAX:
-            raise refusal(
-                self._rule,
-                f"joins one fact by more than {JOINS_MAX} comparisons",
-                f"对同一事实的关联比较超过 {JOINS_MAX} 个",
-            )
-        tail = [] if message.alias == CASE else [{"k": {CASE: "k"}}]
-        return {"$and": [*message.head, *guards, *tests, *tail]}
-
-    def compile(self) -> Iterator[CompiledRule]:
-        """Yield the patterns of the rule, the sure ones first."""
-        messages = list(self._messages())
-        types = tuple(
-            fact_type
-            for message in messages
-            for fact_type in [message.fact_type] * max(1, *map(len, message.body))
-        )
-        sure, maybe = self._patterns(messages, 0), self._patterns(messages, 1)
-        forms = [("s", sure)] if sure == maybe else [("s", sure), ("m", maybe)]
-        for letter, patterns in forms:
-            for count, pattern in enumerate(patterns):
-                yield CompiledRule(f"{letter}{self._index}_{count}", pattern, types)
-
-
-def _is_join(test: Mapping[str, Any]) -> bool:
-    ((_, value),) = test.items()
-    inner = next(iter(value.values())) if isinstance(value, dict) else value
-    return isinstance(inner if not isinstance(value, dict) else value, dict)
-
-
-def _own_names(tests: Conjunction) -> list[str]:
-    """Return the properties of the message itself that some tests name, each once."""
-    names: dict[str, None] = {}
-    for test in tests:
-        ((key, value),) = test.items()
-        if key == "$or":
-            names.update(dict.fromkeys(name for choice in value for name in choice))
-        elif key.startswith("$"):
-            names.update(dict.fromkeys(value))
-        else:
-            names[key] = None
-    return list(names)
-
-
-# --- plans ------------------------------------------------------------------------------------
+    rules: tuple[int, ...]
+    tags: Mapping[str, int]
+    plain: Shard
+    plain_rules: frozenset[int]
+    kleene: tuple[Shard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,43 +80,81 @@ class Plan:
 
     Args:
         name: The digest of its rulesets, by which a worker keeps it.
-        rulesets: The rulesets as the engine reads them.
-        tags: The number of each fact type whose facts are asserted.
-        terms: The properties of each fact type, the anchor's under the empty name.
+        groups: Its rules.
+        shards: All rulesets, by number.
         texts: The numbers of the texts that rules name.
-        rule_count: Rules of the pack, each of which has a flag on the anchor.
     """
 
     name: str
-    rulesets: tuple[str, ...]
-    tags: Mapping[str, int]
-    terms: Mapping[str, tuple[Term, ...]]
+    groups: tuple[Group, ...]
+    shards: tuple[Shard, ...]
     texts: Mapping[str, int]
-    rule_count: int
+
+    @property
+    def rulesets(self) -> tuple[str, ...]:
+        """The rulesets as the engine reads them."""
+        return tuple(shard.ruleset for shard in self.shards)
 
 
-def _has_room(load: Mapping[str, int], weight: Mapping[str, int]) -> bool:
-    return all(load.get(kind, 0) + count <= SHARD_LOAD_MAX for kind, count in weight.items())
+# --- rulesets ---------------------------------------------------------------------------------
 
 
-def _shards(rules: Iterable[CompiledRule]) -> list[list[CompiledRule]]:
-    """Return the rules in groups in which no message meets too many conditions."""
-    shards: list[tuple[list[CompiledRule], Counter[str]]] = []
-    # Loads only grow: a group that had no room for a weight never has again.
-    first_open: dict[frozenset[tuple[str, int]], int] = {}
-    for rule in rules:
-        weight = Counter(rule.types)
-        key = frozenset(weight.items())
-        position = first_open.get(key, 0)
-        while position < len(shards) and not _has_room(shards[position][1], weight):
-            position += 1
-        first_open[key] = position
-        if position == len(shards):
-            shards.append(([], Counter()))
-        members, load = shards[position]
-        members.append(rule)
-        load.update(weight)
-    return [members for members, _ in shards]
+@dataclass(slots=True)
+class _Draft:
+    """A ruleset that is being filled."""
+
+    form: Form
+    texts: dict[str, int]
+    rules: list[int] = field(default_factory=list)
+    compiled: list[CompiledRule] = field(default_factory=list)
+    load: Counter[str] = field(default_factory=Counter)
+    layout: Layout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout(texts=self.texts)
+
+    def add(self, index: int, run: Run, tags: Mapping[str, int]) -> bool:
+        """Add a rule; return False where there is no room, which leaves the draft of no use.
+
+        Raises:
+            RulePackError: The rule cannot be brought into the safe profile.
+            NotPlainError: It has no plain form.
+        """
+        self.layout.rule = index
+        rule = run.pack.rules[index]
+        compiled = list(RuleCompiler(index, rule, run, self.layout, tags, self.form).compile())
+        weight = Counter(kind for one in compiled for kind in one.types)
+        self.rules.append(index)
+        self.compiled += compiled
+        self.load.update(weight)
+        return len(self.rules) == 1 or self._has_room()
+
+    def _has_room(self) -> bool:
+        # A rule that is too large for any ruleset still gets one of its own; the engine refuses it
+        # there, and its cases are undetermined.
+        if any(count > SHARD_LOAD_MAX for count in self.load.values()):
+            return False
+        return all(
+            self._properties(fact_type, terms) <= PROPERTIES_MAX
+            for fact_type, terms in self.layout.terms.items()
+        )
+
+    def _properties(self, fact_type: str, terms: Mapping[Term, int]) -> int:
+        flags = len(self.rules) if fact_type == CASE_TYPE else 0
+        uncertain = 0 if self.form == "plain" else sum(not term.is_certain for term in terms)
+        return _FIXED_PROPERTIES + flags + len(terms) + _COMPANIONS * uncertain
+
+    def shard(self, number: int, tags: Mapping[str, int]) -> Shard:
+        """Return the ruleset."""
+        rules = {rule.name: {"all": rule.pattern} for rule in self.compiled}
+        return Shard(
+            number,
+            json.dumps({**rules, **_seen(tags)}),
+            tuple(self.rules),
+            {fact_type: tuple(known) for fact_type, known in self.layout.terms.items()},
+            {key: frozenset(users) for key, users in self.layout.users.items()},
+            self.form == "plain",
+        )
 
 
 def _seen(tags: Mapping[str, int]) -> dict[str, Any]:
@@ -280,6 +169,9 @@ def _seen(tags: Mapping[str, int]) -> dict[str, Any]:
         f"seen{tag}": {"all": [{"a": {"t": tag}}, {"b": {"t": -1}}]} for tag in (0, *tags.values())
     }
     return {RAN: {"all": [{CASE: {"t": 0}}]}, **seen}
+
+
+# --- names ------------------------------------------------------------------------------------
 
 
 def _fnv1a(name: str) -> int:
@@ -309,12 +201,76 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
-def _all_names(plan: Plan, aliases: Iterable[str]) -> Iterator[str]:
-    yield from ("id", "sid", "t", "k", "z", "n", CASE)
+def _names(shard: Shard, aliases: Iterable[str]) -> Iterator[str]:
+    yield from ("id", "sid", "t", "k", "z", "n", "s", CASE)
     yield from sorted(set(aliases))
     for prefix in "pklh":
-        yield from (f"{prefix}{n}" for n in range(max(map(len, plan.terms.values()), default=0)))
-    yield from (f"a{n}" for n in range(plan.rule_count))
+        yield from (f"{prefix}{n}" for n in range(max(map(len, shard.terms.values()), default=0)))
+    yield from (f"a{n}" for n in shard.rules)
+
+
+# --- plans ------------------------------------------------------------------------------------
+
+
+class _Planner:
+    """Spreads the rules of a run over groups and rulesets."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        rules = run.pack.rules
+        used = sorted({fact_type for rule in rules for _, fact_type in rule.aliases})
+        self._tags = {fact_type: number for number, fact_type in enumerate(used, start=1)}
+        self._texts: dict[str, int] = {}
+        self._shards: list[Shard] = []
+
+    def _fill(self, form: Form, indexes: Sequence[int]) -> Iterator[tuple[_Draft, frozenset[int]]]:
+        """Yield rulesets that hold some rules in their order, with those that are in them."""
+        draft, held = _Draft(form, self._texts), list[int]()
+        for index in indexes:
+            try:
+                has_room = draft.add(index, self._run, self._tags)
+            except (NotPlainError, RulePackError):
+                if form == "kleene":
+                    raise
+                # What is wrong with the rule, if anything, its other forms tell.
+                draft.rules.append(index)
+                continue
+            if not has_room:
+                yield self._again(form, draft.rules[:-1], held)
+                draft, held = _Draft(form, self._texts), []
+                draft.add(index, self._run, self._tags)
+            held.append(index)
+        yield draft, frozenset(held)
+
+    def _again(
+        self, form: Form, rules: Sequence[int], held: Sequence[int]
+    ) -> tuple[_Draft, frozenset[int]]:
+        """Return a ruleset anew, without the rule for which it had no room."""
+        draft = _Draft(form, self._texts)
+        for index in held:
+            draft.add(index, self._run, self._tags)
+        draft.rules = list(rules)
+        return draft, frozenset(held)
+
+    def _add(self, draft: _Draft, tags: Mapping[str, int]) -> Shard:
+        shard = draft.shard(len(self._shards), tags)
+        aliases = (key for one in draft.compiled for message in one.pattern for key in message)
+        check_names(_names(shard, aliases))
+        self._shards.append(shard)
+        return shard
+
+    def plan(self) -> Plan:
+        """Return the plan."""
+        groups = []
+        rules = self._run.pack.rules
+        for draft, held in self._fill("plain", range(len(rules))):
+            used = {fact_type for index in draft.rules for _, fact_type in rules[index].aliases}
+            tags = {fact_type: tag for fact_type, tag in self._tags.items() if fact_type in used}
+            plain = self._add(draft, tags)
+            kleene = tuple(self._add(one, tags) for one, _ in self._fill("kleene", draft.rules))
+            groups.append(Group(tuple(draft.rules), tags, plain, held, kleene))
+        name = sha256("\n".join(shard.ruleset for shard in self._shards).encode()).hexdigest()
+        return Plan(name, tuple(groups), tuple(self._shards), self._texts)
 
 
 def compile_plan(run: Run) -> Plan:
@@ -323,22 +279,7 @@ def compile_plan(run: Run) -> Plan:
     Raises:
         RulePackError: A rule cannot be brought into the safe profile.
     """
-    rules = run.pack.rules
-    used = sorted({fact_type for rule in rules for _, fact_type in rule.aliases})
-    tags = {fact_type: number for number, fact_type in enumerate(used, start=1)}
-    layout = Layout({CASE_TYPE: {}, **{fact_type: {} for fact_type in used}})
-    compiled: list[CompiledRule] = []
-    for index, rule in enumerate(rules):
-        compiled += _RuleCompiler(index, rule, run, layout, tags).compile()
-    rulesets = tuple(
-        json.dumps({**{rule.name: {"all": rule.pattern} for rule in shard}, **_seen(tags)})
-        for shard in _shards(compiled)
-    )
-    terms = {fact_type: tuple(known) for fact_type, known in layout.terms.items()}
-    name = sha256("\n".join(rulesets).encode()).hexdigest()
-    plan = Plan(name, rulesets, tags, terms, layout.texts, len(rules))
-    check_names(_all_names(plan, (key for one in compiled for m in one.pattern for key in m)))
-    return plan
+    return _Planner(run).plan()
 
 
 def check_compiles(pack: Pack) -> None:

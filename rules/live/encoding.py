@@ -1,134 +1,341 @@
 """Cases as messages of the live engine: every property present, ids assigned here.
 
 The ids and numbers of messages are given by this module and the anchor comes last, so that neither
-the names of facts nor the order in which they were imported can change a decision.
+the names of facts nor the order in which they were imported can change a decision. A message is
+written from a pattern made once for its type: all that varies are integers.
 
 Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-import orjson
+from functools import lru_cache
 
 from carnet.core.clock import day_number
 from carnet.facts.fact import Fact
-from carnet.rules.ast import FieldRef
+from carnet.rules.ast import FieldRef, Line
 from carnet.rules.case import Bindings, Case
 from carnet.rules.finding import Choice, Matches, Prepared
-from carnet.rules.live.compile import Plan
+from carnet.rules.live.compile import Group, Plan, Shard
 from carnet.rules.live.patterns import CASE_TYPE, HIGHEST, LOWEST, OWN, Term
+from carnet.rules.parameters import Known
 
-_Read = Callable[[Fact, Bindings, Case], tuple[Any, int]]
+_Read = Callable[[Fact, Bindings, Case, dict[str, int]], int | None]
+"""Returns a value as the engine compares it, None where it is not known."""
+_UNDETERMINED = 2
+_HEADS_MAX = 4096
+_SELECTIONS_MAX = 4096
 
 
-def _plain_reader(name: str) -> _Read:
+class _Texts:
+    """The numbers of texts: those of the pack, then for each case those it adds.
+
+    Texts that no rule names are numbered case by case, so that equal ones and only those are equal
+    and nothing is kept from one case to the next.
+    """
+
+    def __init__(self, known: Mapping[str, int]) -> None:
+        self._known = known
+        self._first = len(known) + 1
+
+    def number(self, value: str, own: dict[str, int]) -> int:
+        """Return the number of a text."""
+        number = self._known.get(value)
+        return own.setdefault(value, self._first + len(own)) if number is None else number
+
+    def encode(self, value: Known, own: dict[str, int]) -> int:
+        """Return a value as the engine compares it."""
+        if isinstance(value, str):
+            return self.number(value, own)
+        assert not isinstance(value, tuple), "a list never reaches the engine"
+        return day_number(value) if isinstance(value, date) else int(value)
+
+
+# --- reading values ---------------------------------------------------------------------------
+
+
+def _field_reader(name: str, kind: str, texts: _Texts) -> _Read:
     """Return a reader of a field that a fact has itself, without the detour of an evaluator."""
 
-    def read(fact: Fact, bindings: Bindings, case: Case) -> tuple[Any, int]:
-        del bindings, case
+    def read_text(fact: Fact, _bindings: Bindings, _case: Case, own: dict[str, int]) -> int | None:
         value = fact.fields.get(name)
-        return (0, 0) if value is None else (value, 1)
+        return None if value is None else texts.number(value, own)  # type: ignore[arg-type]  # a text by its kind
+
+    def read_day(fact: Fact, _bindings: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
+        value = fact.fields.get(name)
+        return None if value is None else day_number(value)  # type: ignore[arg-type]  # a date by its kind
+
+    def read_number(fact: Fact, _b: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
+        return fact.fields.get(name)  # type: ignore[return-value]  # an integer or a boolean by its kind
+
+    def read_id(fact: Fact, _bindings: Bindings, _case: Case, own: dict[str, int]) -> int:
+        return texts.number(fact.id, own)
+
+    if name == "id":
+        return read_id
+    return {"string": read_text, "date": read_day}.get(kind, read_number)
+
+
+def _reader(term: Term, texts: _Texts) -> _Read:
+    source = term.source
+    is_own = isinstance(source, FieldRef) and source.alias == OWN and not source.references
+    if isinstance(source, FieldRef) and is_own and not source.is_derived:
+        return _field_reader(source.name, source.kind, texts)
+    is_verdict = isinstance(source, Line)
+
+    def read(_fact: Fact, bindings: Bindings, case: Case, own: dict[str, int]) -> int | None:
+        value, known = term.worth(bindings, case)
+        if known != 1 or (is_verdict and value == _UNDETERMINED):
+            return None
+        return texts.encode(value, own)
 
     return read
 
 
-def _reader(term: Term) -> _Read:
+def _needs_bindings(term: Term) -> bool:
     source = term.source
-    if isinstance(source, FieldRef) and source.alias == OWN and not source.references:
-        if source.name == "id":
-            return lambda fact, _bindings, _case: (fact.id, 1)
-        if not source.is_derived:
-            return _plain_reader(source.name)
-    return lambda _fact, bindings, case: term.worth(bindings, case)
+    if not isinstance(source, FieldRef):
+        return True
+    return source.alias != OWN or bool(source.references) or source.is_derived
 
 
-class _Numbers:
-    """The numbers of the texts of one case: those of the pack, then new ones."""
+# --- writing messages -------------------------------------------------------------------------
 
-    def __init__(self, known: Mapping[str, int]) -> None:
-        self._known = known
-        self._own: dict[str, int] = {}
 
-    def of(self, value: Any) -> int:
-        """Return a value as the engine compares it."""
-        if isinstance(value, str):
-            number = self._known.get(value)
-            if number is None:
-                number = self._own.setdefault(value, len(self._known) + len(self._own) + 1)
-            return number
-        return day_number(value) if isinstance(value, date) else int(value)
+def _head(number: int, tag: int) -> str:
+    return f'{{"id":"{number:06d}","sid":"1","t":{tag},"k":1,"z":0,"n":{number}'
+
+
+_kept_head = lru_cache(_HEADS_MAX)(_head)
+
+
+class _Writer:
+    """Writes the messages of the facts of one type for one ruleset."""
+
+    def __init__(self, plan: Plan, shard: Shard, fact_type: str, *, may_be_unsure: bool) -> None:
+        texts = _Texts(plan.texts)
+        terms = shard.terms.get(fact_type, ())
+        self._terms = terms
+        self._reads = [_reader(term, texts) for term in terms]
+        self._encode = texts.encode
+        self._users = [shard.users[fact_type, n] for n in range(len(terms))]
+        self.needs_bindings = any(map(_needs_bindings, terms))
+        self.says_sure = may_be_unsure and not shard.is_plain
+        parts = [f',"p{n}":%d' for n in range(len(terms))]
+        if not shard.is_plain:
+            for n, term in enumerate(terms):
+                if not term.is_certain:
+                    parts[n] += f',"k{n}":%d,"l{n}":%d,"h{n}":%d'
+        self._tail = "".join(parts) + "}"
+
+    def plain(
+        self,
+        fact: Fact,
+        bindings: Bindings,
+        case: Case,
+        own: dict[str, int],
+        applicable: frozenset[int],
+    ) -> str | None:
+        """Return the properties of a message, None where a value is not known that is asked for."""
+        values = [read(fact, bindings, case, own) for read in self._reads]
+        if None in values:
+            for n, value in enumerate(values):
+                if value is None:
+                    if not self._users[n].isdisjoint(applicable):
+                        return None
+                    values[n] = 0
+        return self._tail % tuple(values)
+
+    def kleene(self, bindings: Bindings, case: Case, own: dict[str, int]) -> str:
+        """Return the properties of a message with their companions."""
+        values: list[int] = []
+        for term in self._terms:
+            value, known = term.worth(bindings, case)
+            encoded = self._encode(value, own) if known == 1 else 0
+            values.append(encoded)
+            if not term.is_certain:
+                values.append(known)
+                values += (encoded, encoded) if known == 1 else (LOWEST, HIGHEST)
+        return self._tail % tuple(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """A group as the applicable rules of some cases need it.
+
+    Args:
+        group: The group.
+        applicable: Those of its rules that apply.
+        is_plain: Whether all of these have a plain form.
+        plain: The ruleset of the plain forms, with the flags of its anchor.
+        kleene: The other rulesets, likewise.
+    """
+
+    group: Group
+    applicable: frozenset[int]
+    is_plain: bool
+    plain: tuple[Shard, str]
+    kleene: tuple[tuple[Shard, str], ...]
 
 
 class Encoder:
     """Writes the messages of cases and reads the engine's answers back."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, computed_types: Sequence[str] = ()) -> None:
         self._plan = plan
-        self._readers: Mapping[str, list[tuple[int, bool, _Read]]] = {
-            fact_type: [(n, term.is_certain, _reader(term)) for n, term in enumerate(terms)]
-            for fact_type, terms in plan.terms.items()
-        }
-        self._no_flags = {f"a{n}": 0 for n in range(plan.rule_count)}
+        self._writers: dict[tuple[int, str], _Writer] = {}
+        for group in plan.groups:
+            for shard in (group.plain, *group.kleene):
+                for fact_type in (CASE_TYPE, *group.tags):
+                    writer = _Writer(
+                        plan, shard, fact_type, may_be_unsure=fact_type in computed_types
+                    )
+                    self._writers[shard.number, fact_type] = writer
+        self._selections: dict[tuple[int, ...], list[_Selection]] = {}
+        self._types_of = {index: g.tags for g in plan.groups for index in g.rules}
+        self._names: dict[str, tuple[bool, int]] = {}
 
-    def _message(
-        self, number: int, tag: int, fact: Fact, bindings: Bindings, case: Case, numbers: _Numbers
-    ) -> dict[str, Any]:
-        message: dict[str, Any] = {
-            "id": f"{number:06d}",
-            "sid": "1",
-            "t": tag,
-            "k": 1,
-            "z": 0,
-            "n": number,
-        }
-        for n, is_certain, read in self._readers[fact.type if tag else CASE_TYPE]:
-            value, known = read(fact, bindings, case)
-            encoded = numbers.of(value) if known == 1 else 0
-            message[f"p{n}"] = encoded
-            if not is_certain:
-                message[f"k{n}"] = known
-                message[f"l{n}"] = encoded if known == 1 else LOWEST
-                message[f"h{n}"] = encoded if known == 1 else HIGHEST
-        return message
+    # -- writing --
 
-    def facts_of(self, prepared: Prepared) -> list[Fact]:
-        """Return the facts of a case that are asserted, in the order of their numbers."""
-        return [fact for fact_type in self._plan.tags for fact in prepared.case.facts_of(fact_type)]
+    def _select(self, rules: Sequence[int]) -> list[_Selection]:
+        """Return the groups that some applicable rules need; worked out once for each set."""
+        key = tuple(rules)
+        found = self._selections.get(key)
+        if found is None:
+            if len(self._selections) >= _SELECTIONS_MAX:
+                self._selections.clear()
+            found = self._selections[key] = self._selected(frozenset(rules))
+        return found
 
-    def encode(self, prepared: Prepared) -> bytes:
-        """Return the messages of one case, the anchor last."""
-        case = prepared.case
-        numbers = _Numbers(self._plan.texts)
-        messages = []
-        facts = self.facts_of(prepared)
-        for number, fact in enumerate(facts, start=1):
-            bindings = {**case.named, OWN: fact}
-            tag = self._plan.tags[fact.type]
-            messages.append(self._message(number, tag, fact, bindings, case, numbers))
-        anchor = self._message(len(facts) + 1, 0, case.anchor, case.named, case, numbers)
-        anchor |= self._no_flags | {f"a{index}": 1 for index in prepared.rules}
-        messages.append(anchor)
-        return orjson.dumps(messages)
+    def _selected(self, rules: frozenset[int]) -> list[_Selection]:
+        result = []
+        for group in self._plan.groups:
+            applicable = rules.intersection(group.rules)
+            if not applicable:
+                continue
 
-    def decode(self, prepared: Prepared, rows: list[list[Any]]) -> dict[int, Matches]:
-        """Return what the engine matched: sure choices, and those that only might hold."""
-        facts = self.facts_of(prepared)
-        sure: dict[int, set[tuple[int, ...]]] = {}
-        maybe: dict[int, set[tuple[int, ...]]] = {}
-        for name, *numbers in rows:
-            target = sure if name[0] == "s" else maybe
-            target.setdefault(int(name[1:].partition("_")[0]), set()).add(tuple(numbers))
-        result = {}
-        for index in sure.keys() | maybe.keys():
-            certain = sure.get(index, set())
+            def flagged(shard: Shard, chosen: frozenset[int] = applicable) -> tuple[Shard, str]:
+                return shard, "".join(f',"a{n}":{int(n in chosen)}' for n in shard.rules)
 
-            def choice(numbers: tuple[int, ...]) -> Choice:
-                return tuple(facts[number - 1] for number in numbers)
-
-            result[index] = Matches(
-                sure=[choice(one) for one in sorted(certain)],
-                unsure=[choice(one) for one in sorted(maybe.get(index, set()) - certain)],
+            kleene = [flagged(shard) for shard in group.kleene if applicable & set(shard.rules)]
+            result.append(
+                _Selection(
+                    group,
+                    applicable,
+                    applicable <= group.plain_rules,
+                    flagged(group.plain),
+                    tuple(kleene),
+                )
             )
         return result
+
+    def _plain(self, selection: _Selection, case: Case, own: dict[str, int]) -> str | None:
+        """Return a case for the plain forms of a group, None where something is not known."""
+        shard, flags = selection.plain
+        applicable = selection.applicable
+        number = 0
+        messages: list[str] = []
+        for fact_type, tag in selection.group.tags.items():
+            facts = case.facts_of(fact_type)
+            if not facts:
+                continue
+            writer = self._writers[shard.number, fact_type]
+            head = _kept_head if len(facts) < _HEADS_MAX else _head
+            bindings: Bindings = case.named
+            for fact in facts:
+                number += 1
+                if writer.needs_bindings:
+                    bindings = {**case.named, OWN: fact}
+                tail = writer.plain(fact, bindings, case, own, applicable)
+                if tail is None:
+                    return None
+                messages.append(head(number, tag) + tail)
+        writer = self._writers[shard.number, CASE_TYPE]
+        tail = writer.plain(case.anchor, case.named, case, own, applicable)
+        if tail is None:
+            return None
+        messages.append(_kept_head(number + 1, 0) + flags + tail)
+        return f"{shard.number}[{','.join(messages)}]"
+
+    def _kleene(
+        self, group: Group, shard: Shard, flags: str, case: Case, own: dict[str, int]
+    ) -> str:
+        """Return a case for the sure and maybe forms of a ruleset."""
+        number = 0
+        messages: list[str] = []
+        for fact_type, tag in group.tags.items():
+            writer = self._writers[shard.number, fact_type]
+            for fact in case.facts_of(fact_type):
+                number += 1
+                head = _head(number, tag)
+                if writer.says_sure:
+                    head += f',"s":{int((fact.type, fact.id) not in case.unsure)}'
+                messages.append(head + writer.kleene({**case.named, OWN: fact}, case, own))
+        anchor = self._writers[shard.number, CASE_TYPE].kleene(case.named, case, own)
+        messages.append(_head(number + 1, 0) + flags + anchor)
+        return f"{shard.number}[{','.join(messages)}]"
+
+    def encode(self, prepared: Prepared) -> str:
+        """Return the messages of one case for each ruleset it needs, the anchor last.
+
+        Each ruleset's messages are a JSON array after its number; tabs stand between them.
+        """
+        case = prepared.case
+        own: dict[str, int] = {}
+        parts: list[str] = []
+        for selection in self._select(prepared.rules):
+            part = None
+            if selection.is_plain and not self._is_unsure(selection.group, case):
+                part = self._plain(selection, case, own)
+            if part is not None:
+                parts.append(part)
+                continue
+            for shard, flags in selection.kleene:
+                parts.append(self._kleene(selection.group, shard, flags, case, own))
+        return "\t".join(parts)
+
+    @staticmethod
+    def _is_unsure(group: Group, case: Case) -> bool:
+        """Return whether a fact of a group's types may be there or not."""
+        if not case.run.computing:
+            return False
+        for fact_type in group.tags:
+            case.facts_of(fact_type)
+        return any(fact_type in group.tags for fact_type, _ in case.unsure)
+
+    # -- reading --
+
+    def _named(self, name: str) -> tuple[bool, int]:
+        """Return whether a row is of a sure form, and its rule."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = (name[0] == "s", int(name[1:].partition("_")[0]))
+        return found
+
+    def decode(self, prepared: Prepared, rows: list[list[str | int]]) -> dict[int, Matches]:
+        """Return what the engine matched: sure choices, and those that only might hold."""
+        found: dict[int, tuple[set[tuple[int, ...]], set[tuple[int, ...]]]] = {}
+        for name, *numbers in rows:
+            is_sure, index = self._named(name)  # type: ignore[arg-type]  # the first of a row is a name
+            pair = found.get(index)
+            if pair is None:
+                pair = found[index] = (set(), set())
+            pair[0 if is_sure else 1].add(tuple(numbers))  # type: ignore[arg-type]  # the others are numbers
+        listed: dict[int, list[Fact]] = {}
+        result = {}
+        for index, (sure, maybe) in found.items():
+            tags = self._types_of[index]
+            facts = listed.get(id(tags))
+            if facts is None:
+                facts = [fact for kind in tags for fact in prepared.case.facts_of(kind)]
+                listed[id(tags)] = facts
+            result[index] = Matches(
+                sure=[_choice(facts, one) for one in sorted(sure)],
+                unsure=[_choice(facts, one) for one in sorted(maybe - sure)],
+            )
+        return result
+
+
+def _choice(facts: Sequence[Fact], numbers: tuple[int, ...]) -> Choice:
+    return tuple(facts[number - 1] for number in numbers)

@@ -7,6 +7,9 @@ equal numbers. A value that may be unknown has three companions: a flag (1 known
 both forms of a comparison are flat: *sure* asks that both sides be known and the comparison hold,
 *maybe* asks whether it could hold, `a < b` being `lowest(a) < highest(b)`.
 
+Most cases know all that their rules ask. For them there is a *plain* form, in which each property
+is known and a comparison is one test; whether something is present is then a property of its own.
+
 Conditions with alternatives come out as several conjunctions. Nested junctions are never given to
 the engine: it was seen to answer them wrongly.
 
@@ -31,6 +34,7 @@ from carnet.rules.ast import (
     Constant,
     FieldRef,
     Line,
+    Lookup,
     MeasureRef,
     Membership,
     Operator,
@@ -86,19 +90,24 @@ _ENGINE_OPERATORS: dict[Operator, str] = {
 }
 
 
+class NotPlainError(Exception):
+    """A rule reads what is unknown in every case, so it has no plain form."""
+
+
 def too_many_patterns(rule: Rule) -> RulePackError:
     """Return that the alternatives of a rule multiply out to too many patterns."""
     return refusal(
         rule,
         f"has more than {PATTERNS_MAX} combinations of alternatives",
         f"的备选条件组合超过 {PATTERNS_MAX} 种",
+        "CRN-R-003",
     )
 
 
-def refusal(rule: Rule, en: str, zh: str) -> RulePackError:
+def refusal(rule: Rule, en: str, zh: str, code: str = "CRN-R-012") -> RulePackError:
     """Return that a rule cannot be brought into the safe profile."""
     return defect(
-        "CRN-R-003",
+        code,
         rule.file,
         rule.number,
         Text(f"The rule {rule.id} {en}.", f"规则 {rule.id} {zh}。"),
@@ -152,11 +161,17 @@ class Layout:
 
     terms: dict[str, dict[Term, int]] = field(default_factory=dict)
     texts: dict[str, int] = field(default_factory=dict)
+    users: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    """The rules that ask for each property."""
+    rule: int = 0
+    """The rule that is being compiled."""
 
     def number(self, fact_type: str, term: Term) -> int:
         """Return the number of a property, adding it where it is new."""
         known = self.terms.setdefault(fact_type, {})
-        return known.setdefault(term, len(known))
+        number = known.setdefault(term, len(known))
+        self.users.setdefault((fact_type, number), set()).add(self.rule)
+        return number
 
     def encode(self, value: Known) -> int:
         """Return a constant as the engine compares it."""
@@ -173,7 +188,7 @@ def rename_value(value: Value, names: Mapping[str, str]) -> Value:
     """Return a value with its aliases renamed."""
     if isinstance(value, FieldRef):
         return replace(value, alias=names.get(value.alias, value.alias))
-    if isinstance(value, Call):
+    if isinstance(value, Call | Lookup):
         return replace(value, arguments=tuple(rename_value(one, names) for one in value.arguments))
     return value
 
@@ -187,7 +202,12 @@ def rename_condition(condition: Condition, names: Mapping[str, str]) -> Conditio
         renamed = rename_value(condition.field, names)
         assert isinstance(renamed, FieldRef), "a field stays a field"
         return replace(condition, field=renamed)
-    return replace(condition, value=rename_value(condition.value, names))
+    value = rename_value(condition.value, names)
+    if isinstance(condition, Membership) and isinstance(condition.items, Lookup):
+        items = rename_value(condition.items, names)
+        assert isinstance(items, Lookup), "a lookup stays a lookup"
+        return replace(condition, value=value, items=items)
+    return replace(condition, value=value)
 
 
 def rename_line(line: Line, names: Mapping[str, str]) -> Line:
@@ -282,9 +302,13 @@ class Placer:
         run: The run, whose date and parameters are constants.
         layout: Where properties are noted.
         types: Fact type of every matched alias.
+        is_plain: Whether the plain form is asked for; both forms of the pairs are then the same.
     """
 
-    def __init__(self, rule: Rule, run: Run, layout: Layout, types: Mapping[str, str]) -> None:
+    def __init__(
+        self, rule: Rule, run: Run, layout: Layout, types: Mapping[str, str], *, is_plain: bool
+    ) -> None:
+        self._is_plain = is_plain
         self._rule = rule
         self._run = run
         self._layout = layout
@@ -341,7 +365,7 @@ class Placer:
         else:
             sure = compare("==", "k", {holder: f"p{number}"})
             maybe = compare("!=", "z", {holder: f"p{number}"})
-        return ((sure,),), ((sure if certain else maybe,),)
+        return ((sure,),), ((sure if certain or self._is_plain else maybe,),)
 
     def _is_known_constant(self, value: Value) -> bool:
         constant = constant_of(value, self._run)
@@ -353,10 +377,13 @@ class Placer:
         items: Any = condition.items
         if isinstance(items, ParameterRef):
             items = self._run.parameters[items.id]
-        holder = self._alias_of(condition.value)
-        listed: tuple[Any, ...] = () if isinstance(items, Unknown) else tuple(items)
+        holder = self._holder_of(condition)
+        listed: tuple[Any, ...] = () if isinstance(items, Unknown | Lookup) else tuple(items)
         is_listed = 0 < len(listed) <= ITEMS_MAX
-        if not is_listed or holder != at or not is_certain(condition.value):
+        is_known = is_certain(condition.value) or (
+            self._is_plain and isinstance(condition.value, FieldRef)
+        )
+        if not is_listed or holder != at or not is_known:
             return self._verdict((condition,), at if holder == CASE else holder, at)
         side = self._side(condition.value, at)
         assert isinstance(side, Side), "a certain value is known"
@@ -372,6 +399,9 @@ class Placer:
         if condition.field.is_certain:
             settled = NEVER if condition.is_negated else ALWAYS
             return settled, settled
+        if self._is_plain:
+            # An absent field is no reason to give up the plain form where only this is asked.
+            return self._verdict((condition,), self._alias_of(condition.field), at)
         side = self._side(condition.field, at)
         assert isinstance(side, Side), "a field is never a constant"
         known: tuple[str, Any] = (f"k{side.number}", 1)
@@ -388,6 +418,14 @@ class Placer:
     def _alias_of(self, value: Value) -> str:
         """Return the matched alias that a value reads; `case` where it reads none."""
         return min({one.alias for one in fields_of(value)} & self._types.keys(), default=CASE)
+
+    def _holder_of(self, condition: Condition) -> str:
+        """Return the one matched alias that a condition reads; `case` where it reads none."""
+        read = {one.alias for value in values_of(condition) for one in fields_of(value)}
+        matched = read & self._types.keys()
+        if len(matched) > 1:
+            raise refusal(self._rule, "looks up one fact by another", "以另一事实查询决策表")
+        return min(matched, default=CASE)
 
     def _side(self, value: Value, at: str, *, own: bool = False) -> Side | Unknown:
         """Return a side; `own` makes one that reads no matched fact a property of the message."""
@@ -410,6 +448,8 @@ class Placer:
     def _comparison(self, condition: Comparison, at: str, line: Line) -> Pair:
         left, right = self._side(condition.left, at), self._side(condition.right, at)
         if isinstance(left, Unknown) or isinstance(right, Unknown):
+            if self._is_plain:
+                raise NotPlainError
             return NEVER, ALWAYS
         if left.is_constant and right.is_constant:
             verdict = verdict_of(condition, {}, Case(self._run, Fact("", "", {})))
@@ -420,10 +460,9 @@ class Placer:
             return self._tests(_FLIPPED[condition.operator], right, left)
         return self._detached(condition, at, line)
 
-    @staticmethod
-    def _tests(operator: Operator, own: Side, other: Side) -> Pair:
+    def _tests(self, operator: Operator, own: Side, other: Side) -> Pair:
         test = compare(operator, own.name(), other.operand())
-        if own.is_certain and other.is_certain:
+        if self._is_plain or (own.is_certain and other.is_certain):
             return ((test,),), ((test,),)
         sure = (*own.known(), *other.known(), test)
         return (sure,), _may_hold(operator, own, other)

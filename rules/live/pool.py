@@ -1,14 +1,15 @@
 """The live engine: durable-rules in worker processes, with a deadline, a fuel and a replacement.
 
-Cases travel in batches. A worker that dies, overruns its deadline or answers anything unexpected
-is killed and replaced, and the cases of its batch are tried once more, each alone; a case that
-fails again comes back as undetermined with the cause. Nothing is ever silently clean.
+Cases travel in batches, and each worker has one more batch waiting while it works on one. A worker
+that dies, overruns its deadline or answers anything unexpected is killed and replaced. The batch
+that waited is given out again; the cases of the one it worked on are tried once more, each alone
+in a worker with nothing else to do. A case that fails again comes back as undetermined with the
+cause. Nothing is ever silently clean.
 
 Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
 import atexit
-import itertools
 import json
 import os
 import selectors
@@ -21,16 +22,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from carnet.core.errors import CarnetError
 from carnet.core.text import Text
 from carnet.rules.budget import COMBINATIONS_MAX
+from carnet.rules.case import Run
 from carnet.rules.decision import Decision, RuleError
-from carnet.rules.finding import CASE_RULE, Prepared, conclude, decision_of
+from carnet.rules.finding import CASE_RULE, Matches, Prepared, conclude, decision_of
 from carnet.rules.live.compile import Plan, compile_plan
 from carnet.rules.live.encoding import Encoder
 from carnet.rules.live.protocol import PLANS_MAX
 
-BATCH_SIZE = 50
+BATCH_CASES_FIRST, BATCH_CASES_MAX = 25, 200
+"""Cases of the first batch and of the largest one: few cases are shared by all workers."""
+BATCH_CHARACTERS_MAX = 1_000_000
+"""What the messages of a batch may come to before it is closed."""
+WAITING_MAX = 2
+"""Batches that one worker may have, the one it works on among them."""
 DEADLINE_S = 20.0
 FUEL = 2 * COMBINATIONS_MAX
 """Matches of one ruleset in one case, after which the case is given up.
@@ -38,8 +47,8 @@ FUEL = 2 * COMBINATIONS_MAX
 One rule within its budget can match all its combinations in both of its forms.
 """
 WORKERS_MAX = 4
-FACTS_MAX = 900_000
-"""Numbers of facts have six digits in the engine."""
+ENCODERS_MAX = 8
+"""Compiled packs that this process keeps."""
 _READ_SIZE = 1 << 20
 _HEAD_SIZE = 4
 
@@ -51,6 +60,8 @@ _ENVIRONMENT = {
 }
 
 Rows = list[list[Any]]
+Answer = list[Rows] | str
+"""What a batch matched, case by case; or why it was given up."""
 
 
 @dataclass(slots=True)
@@ -64,7 +75,7 @@ class Task:
     """
 
     indexes: list[int]
-    payloads: list[bytes]
+    payloads: list[str]
     deaths: int = 0
 
 
@@ -76,8 +87,15 @@ class Worker:
     plans: OrderedDict[str, None] = field(default_factory=OrderedDict)
     outgoing: memoryview = field(default_factory=lambda: memoryview(b""))
     incoming: bytearray = field(default_factory=bytearray)
-    task: Task | None = None
+    tasks: deque[Task] = field(default_factory=deque)
     deadline: float = 0.0
+
+    def has_room(self, task: Task) -> bool:
+        """Return whether it may take a task; one that was there at a death is given it alone."""
+        if not self.tasks:
+            return True
+        alone = task.deaths or self.tasks[0].deaths
+        return not alone and len(self.tasks) < WAITING_MAX
 
     @property
     def pid(self) -> int:
@@ -153,17 +171,18 @@ class Pool:
         while self.workers:
             self.workers.pop().stop()
 
-    def _idle(self) -> Worker | None:
-        for worker in self.workers:
-            if worker.task is None:
-                return worker
+    def _worker_for(self, task: Task) -> Worker | None:
+        """Return the worker with the least to do that may take a task, a new one if need be."""
+        worker = min(self.workers, key=lambda one: len(one.tasks), default=None)
+        if worker is not None and not worker.tasks:
+            return worker
         if len(self.workers) < self.size:
             self.workers.append(start_worker())
             return self.workers[-1]
-        return None
+        return worker if worker is not None and worker.has_room(task) else None
 
     def _assign(self, worker: Worker, task: Task, plan: Plan) -> None:
-        header: dict[str, Any] = {"plan": plan.name, "fuel": self.fuel, "cases": len(task.payloads)}
+        header: dict[str, Any] = {"plan": plan.name, "fuel": self.fuel}
         if plan.name in worker.plans:
             worker.plans.move_to_end(plan.name)
         else:
@@ -171,36 +190,55 @@ class Pool:
             worker.plans[plan.name] = None
             if len(worker.plans) > PLANS_MAX:
                 worker.plans.popitem(last=False)
-        frames = [_frame(json.dumps(header).encode()), *map(_frame, task.payloads)]
-        worker.task = task
-        worker.outgoing = memoryview(b"".join(frames))
-        worker.incoming.clear()
-        worker.deadline = time.monotonic() + self.deadline_s
+        cases = "\n".join(task.payloads).encode("ascii")
+        frames = _frame(json.dumps(header).encode()) + _frame(cases)
+        if not worker.tasks:
+            worker.deadline = time.monotonic() + self.deadline_s
+        worker.tasks.append(task)
+        worker.outgoing = memoryview(bytes(worker.outgoing) + frames)
 
     def _replace(self, worker: Worker) -> None:
         worker.stop()
         self.workers.remove(worker)
         self.replaced += 1
 
-    def run(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[tuple[Task, list[Rows] | str]]:
+    def run(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer]]:
         """Yield each task with its matches, or with the cause for which its cases were given up.
 
         A batch whose worker fails comes back as one task for each of its cases.
         """
         waiting: deque[Task] = deque()
         source = iter(tasks)
+        try:
+            while True:
+                self._give_out(plan, source, waiting)
+                busy = [worker for worker in self.workers if worker.tasks]
+                if not busy:
+                    return
+                for worker in self._ready(busy):
+                    yield from self._serve(worker, waiting)
+        finally:
+            # Answers to a run that nobody reads to its end must not reach the next one.
+            for worker in [one for one in self.workers if one.tasks]:
+                self._replace(worker)
+
+    def _give_out(self, plan: Plan, source: Iterator[Task], waiting: deque[Task]) -> None:
+        """Assign tasks while a worker may take one; new ones are only then encoded."""
         while True:
-            # Retries first; new batches are only encoded when a worker is free to take them.
-            while (worker := self._idle()) is not None:
-                task = waiting.popleft() if waiting else next(source, None)
-                if task is None:
-                    break
-                self._assign(worker, task, plan)
-            busy = [worker for worker in self.workers if worker.task is not None]
-            if not busy:
+            if not waiting and self.workers and not self._has_room_for_new():
                 return
-            for worker in self._ready(busy):
-                yield from self._serve(worker, waiting)
+            task = waiting.popleft() if waiting else next(source, None)
+            if task is None:
+                return
+            worker = self._worker_for(task)
+            if worker is None:
+                waiting.appendleft(task)
+                return
+            self._assign(worker, task, plan)
+
+    def _has_room_for_new(self) -> bool:
+        task = Task([], [])
+        return len(self.workers) < self.size or any(one.has_room(task) for one in self.workers)
 
     def _ready(self, busy: Sequence[Worker]) -> list[Worker]:
         """Return the workers that can go on, or whose deadline has passed."""
@@ -215,28 +253,33 @@ class Pool:
         late = {id(worker): worker for worker in busy if worker.deadline <= now}
         return list((found | late).values())
 
-    def _serve(
-        self, worker: Worker, waiting: deque[Task]
-    ) -> Iterator[tuple[Task, list[Rows] | str]]:
-        task = worker.task
-        assert task is not None, "only busy workers are served"
+    def _serve(self, worker: Worker, waiting: deque[Task]) -> Iterator[tuple[Task, Answer]]:
+        """Write and read what is possible; yield the tasks that are thereby done."""
+        cause = None
         try:
-            answer = self._exchange(worker)
+            self._transfer(worker)
         except OSError as error:
-            answer = {"cause": str(error)}
-        if answer is None and time.monotonic() < worker.deadline:
-            return
-        if answer is not None and "rows" in answer:
-            worker.task = None
-            yield task, answer["rows"]
-            return
-        seconds = f"{self.deadline_s:g}"
-        cause = answer["cause"] if answer else f"no answer within {seconds} s"
-        self._replace(worker)
-        yield from self._retry(task, cause, waiting)
+            cause = str(error)
+        # Two answers may arrive at once: nothing more would come to wake us for the second.
+        while worker.tasks and (answer := self._take(worker)) is not None:
+            if "rows" not in answer:
+                cause = answer["cause"]
+                break
+            worker.deadline = time.monotonic() + self.deadline_s
+            yield worker.tasks.popleft(), answer["rows"]
+        if cause is None and worker.tasks and worker.deadline <= time.monotonic():
+            cause = f"no answer within {self.deadline_s:g} s"
+        if cause is not None and worker in self.workers:
+            failed, rest = list(worker.tasks)[:1], list(worker.tasks)[1:]
+            worker.tasks.clear()
+            self._replace(worker)
+            waiting.extendleft(reversed(rest))
+            for task in failed:
+                yield from self._retry(task, cause, waiting)
 
-    def _exchange(self, worker: Worker) -> dict[str, Any] | None:
-        """Write and read what is possible; return the answer once it is complete.
+    @staticmethod
+    def _transfer(worker: Worker) -> None:
+        """Write what is to be written and read what is there.
 
         Raises:
             OSError: The worker is gone.
@@ -250,22 +293,25 @@ class Pool:
         try:
             data = os.read(worker.source, _READ_SIZE)
         except BlockingIOError:
-            return None
+            return
         if not data:
             message = "the worker process ended"
             raise OSError(message)
         worker.incoming += data
+
+    @staticmethod
+    def _take(worker: Worker) -> dict[str, Any] | None:
+        """Return the next answer if it is complete."""
         head = worker.incoming[:_HEAD_SIZE]
-        size = int.from_bytes(head, "big")
-        if len(head) < _HEAD_SIZE or len(worker.incoming) < _HEAD_SIZE + size:
+        end = _HEAD_SIZE + int.from_bytes(head, "big")
+        if len(head) < _HEAD_SIZE or len(worker.incoming) < end:
             return None
-        answer: dict[str, Any] = json.loads(worker.incoming[_HEAD_SIZE:])
+        answer: dict[str, Any] = orjson.loads(worker.incoming[_HEAD_SIZE:end])
+        del worker.incoming[:end]
         return answer
 
     @staticmethod
-    def _retry(
-        task: Task, cause: str, waiting: deque[Task]
-    ) -> Iterator[tuple[Task, list[Rows] | str]]:
+    def _retry(task: Task, cause: str, waiting: deque[Task]) -> Iterator[tuple[Task, Answer]]:
         if task.deaths:
             yield task, cause
             return
@@ -298,9 +344,37 @@ if hasattr(os, "register_at_fork"):
 
 
 def _tasks(ready: Sequence[Prepared], encoder: Encoder) -> Iterator[Task]:
-    numbered = ((index, one) for index, one in enumerate(ready) if one.rules)
-    while batch := list(itertools.islice(numbered, BATCH_SIZE)):
-        yield Task([index for index, _ in batch], [encoder.encode(one) for _, one in batch])
+    """Yield the cases that an engine has to see, in batches that grow."""
+    task, size, most = Task([], []), 0, BATCH_CASES_FIRST
+    for index, one in enumerate(ready):
+        if not one.rules:
+            continue
+        payload = encoder.encode(one)
+        task.indexes.append(index)
+        task.payloads.append(payload)
+        size += len(payload)
+        if len(task.indexes) >= most or size >= BATCH_CHARACTERS_MAX:
+            yield task
+            task, size, most = Task([], []), 0, min(2 * most, BATCH_CASES_MAX)
+    if task.indexes:
+        yield task
+
+
+_encoders: OrderedDict[tuple[int, object, object], tuple[Run, Plan, Encoder]] = OrderedDict()
+
+
+def _compiled(run: Run) -> tuple[Plan, Encoder]:
+    """Return what a pack compiles to on a date, kept for the next run of the same pack object."""
+    key = (id(run.pack), run.as_of, run.confirmed)
+    found = _encoders.get(key)
+    # The run is kept with its pack, so that the identity of the pack stays its own.
+    if found is None or found[0].pack is not run.pack:
+        plan = compile_plan(run)
+        found = _encoders[key] = (run, plan, Encoder(plan, tuple(run.computing)))
+    _encoders.move_to_end(key)
+    while len(_encoders) > ENCODERS_MAX:
+        _encoders.popitem(last=False)
+    return found[1], found[2]
 
 
 def _given_up(prepared: Prepared, cause: str) -> Decision:
@@ -312,29 +386,33 @@ def _given_up(prepared: Prepared, cause: str) -> Decision:
     return decision_of(prepared, (), [*prepared.errors, RuleError(CASE_RULE, text)])
 
 
-def decide_live(ready: Sequence[Prepared], pool: Pool | None = None) -> Iterator[Decision]:
-    """Yield the decision on each prepared case, in their order."""
+def match_live(
+    ready: Sequence[Prepared], pool: Pool | None = None
+) -> Iterator[tuple[Prepared, dict[int, Matches] | str]]:
+    """Yield each prepared case, in their order, with what it matched or why it was given up."""
     if not ready:
         return
     pool = pool or shared_pool()
-    plan = compile_plan(ready[0].case.run)
-    encoder = Encoder(plan)
-    done: dict[int, Decision] = {
-        index: conclude(one, {}) for index, one in enumerate(ready) if not one.rules
-    }
+    done: dict[int, dict[int, Matches] | str] = {}
     position = 0
     with pool.lock:
+        plan, encoder = _compiled(ready[0].case.run)
         for task, answer in pool.run(plan, _tasks(ready, encoder)):
             for offset, index in enumerate(task.indexes):
-                one = ready[index]
                 done[index] = (
-                    _given_up(one, answer)
+                    answer
                     if isinstance(answer, str)
-                    else conclude(one, encoder.decode(one, answer[offset]))
+                    else encoder.decode(ready[index], answer[offset])
                 )
-            while position in done:
-                yield done.pop(position)
+            while position < len(ready) and (position in done or not ready[position].rules):
+                yield ready[position], done.pop(position, {})
                 position += 1
-    while position in done:
-        yield done.pop(position)
+    for one in ready[position:]:
+        yield one, done.pop(position, {})
         position += 1
+
+
+def decide_live(ready: Sequence[Prepared], pool: Pool | None = None) -> Iterator[Decision]:
+    """Yield the decision on each prepared case, in their order."""
+    for one, found in match_live(ready, pool):
+        yield _given_up(one, found) if isinstance(found, str) else conclude(one, found)

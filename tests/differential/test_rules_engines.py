@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from carnet.core.errors import RulePackError
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.engine import evaluate
@@ -37,7 +38,10 @@ def _pack(content: dict[str, Any]) -> Pack | None:
             derived=DERIVED,
             measures=MEASURES,
         )
-        pack, found = check_pack(path)
+        try:
+            pack, found = check_pack(path)
+        except RulePackError as error:
+            pack, found = None, [error]
     for error in found:
         assert error.code in REFUSABLE, error
     return None if found else pack

@@ -179,11 +179,13 @@ def _messages(pack: Pack) -> tuple[Plan, list[dict[str, object]]]:
     (case,), _ = assemble(run, [listing(), product(), certificate(is_verified=False)])
     prepared = prepare(case)
     assert prepared is not None
-    return plan, json.loads(Encoder(plan).encode(prepared))
+    payload = Encoder(plan).encode(prepared)
+    assert payload.startswith("0[")
+    return plan, json.loads(payload[1:])
 
 
 def _answer(plan: Plan, messages: list[dict[str, object]], pool: Pool) -> object:
-    ((_, answer),) = list(pool.run(plan, [Task([0], [json.dumps(messages).encode()])]))
+    ((_, answer),) = list(pool.run(plan, [Task([0], [f"0{json.dumps(messages)}"])]))
     return answer
 
 
