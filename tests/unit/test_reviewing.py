@@ -203,7 +203,7 @@ def test_review__refuses_a_pack_that_changed_under_its_version(
     packs = reviewing.reviewing_packs(workspace, AS_OF)
     pack = dataclasses.replace(packs["eu-ce"].pack, digest=sha256(b"changed"))
     changed = {**packs, "eu-ce": dataclasses.replace(packs["eu-ce"], pack=pack)}
-    monkeypatch.setattr(reviewing, "reviewing_packs", lambda *_: changed)
+    monkeypatch.setattr(reviewing, "packs_in_force", lambda *_: changed)
     with pytest.raises(InputError, match="CRN-R-100"):
         review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
     with pytest.raises(ConflictError, match="the rule pack has changed since"):

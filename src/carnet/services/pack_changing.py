@@ -16,7 +16,9 @@ from carnet.core.clock import Clock
 from carnet.core.errors import InputError, NotFoundError
 from carnet.core.text import Text
 from carnet.rules.ast import Pack
-from carnet.rules.pack import load_pack
+from carnet.rules.check.inspect import analyse
+from carnet.rules.check.places import Material
+from carnet.rules.pack import load_pack, read_documents
 from carnet.rules.shelf import find_pack
 from carnet.rules.testing import run_tests
 from carnet.services.officer_events import OfficerEvent, append_event
@@ -38,10 +40,12 @@ from carnet.services.packs import (
     REVIEWABLE,
     Installed,
     check_recorded,
+    in_force,
     keep_pack,
     kept_pack,
     newest_on_shelf,
     pack_histories,
+    packs_in_force,
 )
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
@@ -75,8 +79,9 @@ def propose(workspace: Workspace, folder: Path, act: Act) -> OfficerEvent:
     Raises:
         InputError: The pack has a defect, fails a test, is not released, or the act is not allowed.
     """
-    installed = _ready(folder)
+    installed = Installed(load_pack(folder), folder)
     pack = installed.pack
+    _ready(workspace, installed, act.clock.now().date())
     with reading(workspace.engine) as connection:
         check_recorded(pack, pack_histories(connection).get(pack.id))
     keep_pack(workspace, installed)
@@ -100,7 +105,8 @@ def approve(workspace: Workspace, name: str, act: Act) -> OfficerEvent:
         NotFoundError: Nothing of that name waits.
     """
     request = _choose(workspace, name, _requests)
-    _ready(kept_pack(workspace, request.content["packDigest"]).folder)
+    installed = kept_pack(workspace, request.content["packDigest"])
+    _ready(workspace, installed, act.clock.now().date())
 
     def content(_: History) -> Content:
         return {**_version(request), "approves": request.digest.hex()}
@@ -122,8 +128,9 @@ def activate(workspace: Workspace, name: str, effective: date, act: Act) -> Offi
         NotFoundError: No version of that name is approved.
     """
     approval = _choose(workspace, name, lambda history: iter(history.approvals.values()))
-    installed = _ready(kept_pack(workspace, approval.content["packDigest"]).folder)
+    installed = kept_pack(workspace, approval.content["packDigest"])
     _check_window(installed.pack, effective)
+    _ready(workspace, installed, effective)
 
     def content(history: History) -> Content:
         replaced = _replaced(workspace, history, effective)
@@ -176,9 +183,18 @@ def _refuse(pack: Pack, code: str, en: str, zh: str, hint: Text) -> InputError:
     return InputError(code, Text(f"{name} {en}.", f"{name} {zh}。"), hint)
 
 
-def _ready(folder: Path) -> Installed:
-    """Return a pack that may run: released, without defect, with tests that all pass."""
-    pack = load_pack(folder)
+def _ready(workspace: Workspace, installed: Installed, day: date) -> None:
+    """Check that a pack may run: released, without defect, with tests that all pass.
+
+    Args:
+        workspace: The workspace, whose packs of earlier stages count.
+        installed: The pack.
+        day: The day for which the packs of earlier stages are taken.
+
+    Raises:
+        InputError: It may not.
+    """
+    pack, folder = installed.pack, installed.folder
     if pack.status != "released":
         raise _refuse(
             pack,
@@ -190,7 +206,18 @@ def _ready(folder: Path) -> Installed:
                 "请在 pack.yaml 中设为 `status: released`：这也是审批内容的一部分。",
             ),
         )
-    results = run_tests(pack)
+    found = analyse(Material(pack, read_documents(folder)))
+    defect = next((each for each in found if each.severity == "error"), None)
+    if defect is not None:
+        raise _refuse(
+            pack,
+            "CRN-R-145",
+            f"has a defect: {defect.code} {defect.message.en}",
+            f"有缺陷：{defect.code} {defect.message.zh}",
+            Text(f"See `carnet pack check {folder}`.", f"请查看 `carnet pack check {folder}`。"),
+        )
+    among = packs_in_force(workspace, day)
+    results = run_tests(pack, "reference", lambda name: in_force(among, name, day))
     failed = [each.id for each in results if not each.is_passed]
     if failed or not results:
         raise _refuse(
@@ -200,7 +227,6 @@ def _ready(folder: Path) -> Installed:
             f"未通过测试：{'、'.join(failed[:5])}" if failed else "没有测试",
             Text(f"See `carnet pack test {folder}`.", f"请查看 `carnet pack test {folder}`。"),
         )
-    return Installed(pack, folder)
 
 
 def _check_window(pack: Pack, effective: date) -> None:

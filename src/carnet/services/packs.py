@@ -25,7 +25,7 @@ from carnet.core.files import sync_folder, write_atomic
 from carnet.core.text import Text
 from carnet.rules import shelf
 from carnet.rules.ast import Pack
-from carnet.rules.pack import load_pack, read_files
+from carnet.rules.pack import check_documents, load_pack, read_documents, read_files
 from carnet.services.officer_events import OfficerEvent, read_events
 from carnet.services.pack_history import (
     CHANGED,
@@ -103,9 +103,12 @@ def kept_pack(workspace: Workspace, digest: str) -> Installed:
     """
     folder = kept_folder(workspace, digest)
     try:
-        pack = load_pack(folder)
+        # The packs that it comes after are those in force, wherever their folders stand.
+        pack, found = check_documents(read_documents(folder))
     except RulePackError as error:
         raise _not_kept(digest, error.message.en, error.message.zh) from error
+    if pack is None or found:
+        raise _not_kept(digest, found[0].message.en, found[0].message.zh)
     if pack.digest.hex() != digest:
         raise _not_kept(
             digest, f"its digest is {pack.digest.hex()}", f"其摘要为 {pack.digest.hex()}"
@@ -203,6 +206,17 @@ def packs_in_force(
     else:
         histories = pack_histories(connection)
     return dict(_in_force(workspace, histories, as_of))
+
+
+def in_force(installed: Mapping[str, Installed], pack_id: str, as_of: date) -> Pack:
+    """Return one of the packs in force, such as one that another comes after.
+
+    Raises:
+        NotFoundError: No version of it is in force.
+    """
+    if pack_id not in installed:
+        raise _none_in_force(pack_id, as_of)
+    return installed[pack_id].pack
 
 
 def _in_force(

@@ -6,7 +6,7 @@ nothing; a verdict that comes back after another one is a new decision. A listin
 decided is reported as not reviewed: it is never passed over in silence.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,14 +21,14 @@ from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.case import assemble
-from carnet.rules.decision import Decision
-from carnet.rules.engine import evaluate
+from carnet.rules.decision import NOTHING_EARLIER, Decision, Earlier
 from carnet.rules.pack import load_pack
 from carnet.rules.run import start_run
 from carnet.rules.shelf import SHELF, shelved_packs
+from carnet.rules.stages import Stages
 from carnet.services.approvals import confirmed_parameters
 from carnet.services.decisions import LISTING, Line, StoredDecision, latest_decisions
-from carnet.services.packs import REVIEWABLE, Installed, keep_pack, packs_in_force
+from carnet.services.packs import REVIEWABLE, Installed, in_force, keep_pack, packs_in_force
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.facts import current_facts, fact_digest
@@ -115,13 +115,39 @@ def reviewing_packs(
     workspace: Workspace, as_of: date, connection: Connection | None = None
 ) -> dict[str, Installed]:
     """Return the packs that decide listings for a date in a workspace, by id."""
-    found = packs_in_force(workspace, as_of, connection)
-    return {name: each for name, each in found.items() if each.pack.case.fact_type == LISTING}
+    return _of_listings(packs_in_force(workspace, as_of, connection))
 
 
-def facts_digests(pack: Pack, facts: Collection[Fact], as_of: date) -> dict[str, bytes]:
-    """Return for each case of a pack, by id, the hash over the ids and contents of its facts."""
-    cases, _ = assemble(start_run(pack, as_of, frozenset()), facts)
+def _of_listings(installed: Mapping[str, Installed]) -> dict[str, Installed]:
+    return {name: each for name, each in installed.items() if each.pack.case.fact_type == LISTING}
+
+
+def stages_of(
+    workspace: Workspace,
+    installed: Mapping[str, Installed],
+    facts: Collection[Fact],
+    as_of: date,
+    engine: str,
+) -> Stages:
+    """Return the stages of a review: earlier packs are the versions in force as well."""
+
+    def resolve(name: str) -> Pack:
+        return in_force(installed, name, as_of)
+
+    def confirmed(pack: Pack) -> frozenset[str]:
+        return confirmed_parameters(workspace, pack)
+
+    return Stages(facts, as_of, engine, confirmed, resolve)
+
+
+def facts_digests(
+    pack: Pack, facts: Collection[Fact], as_of: date, earlier: Earlier = NOTHING_EARLIER
+) -> dict[str, bytes]:
+    """Return for each case of a pack, by id, the hash over the ids and contents of its facts.
+
+    What packs of earlier stages decided on a case is part of its facts.
+    """
+    cases, _ = assemble(start_run(pack, as_of, frozenset()), facts, earlier.facts)
     return {
         case.anchor.id: sha256(
             canonical(
@@ -173,11 +199,9 @@ class _Draft:
         }
 
 
-def _decide(
-    pack: Pack, facts: Collection[Fact], as_of: date, confirmed: frozenset[str], engine: str
-) -> Iterator[_Draft]:
-    digests = facts_digests(pack, facts, as_of)
-    for decision in evaluate(pack, facts, as_of, engine, confirmed).decisions:
+def _decide(pack: Pack, facts: Collection[Fact], as_of: date, stages: Stages) -> Iterator[_Draft]:
+    digests = facts_digests(pack, facts, as_of, stages.earlier(pack))
+    for decision in stages.result(pack).decisions:
         yield _Draft(pack, decision, as_of, digests[decision.case[1]])
 
 
@@ -268,24 +292,26 @@ def review(
 
     Raises:
         NotFoundError: A listing is not there.
-        InputError: A pack is not what decided before under its version.
+        InputError: A pack is not what decided before under its version, or comes after one that
+            cannot decide for the date.
         LedgerFatalError: A stored confirmation or act of an officer does not verify, or a stored
             decision or a kept pack is damaged.
     """
-    installed = reviewing_packs(workspace, as_of)
-    packs = {name: each.pack for name, each in installed.items()}
+    installed = packs_in_force(workspace, as_of)
+    packs = {name: each.pack for name, each in _of_listings(installed).items()}
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
     listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
     chosen = {listing.id for listing in listings}
     drafts = []
+    stages = stages_of(workspace, installed, facts, as_of, engine)
     for pack in packs.values():
-        confirmed = confirmed_parameters(workspace, pack)
-        decided = _decide(pack, facts, as_of, confirmed, engine)
+        decided = _decide(pack, facts, as_of, stages)
         found = [draft for draft in decided if draft.decision.case[1] in chosen]
         if found:
-            # Before the decisions are: whoever reads one can decide it again with the same pack.
-            keep_pack(workspace, installed[pack.id])
+            # Before the decisions are: whoever reads one can decide it again with the same packs.
+            for name in (pack.id, *(one.id for one in stages.earlier(pack).packs)):
+                keep_pack(workspace, installed[name])
         drafts += found
     with writing(workspace.engine, Lock.IMPORT) as connection:
         reviewed = _store(connection, drafts, as_of, engine, clock)
@@ -324,7 +350,8 @@ def require_current(
         return
     facts = list(current_facts(connection))
     dates = {each.line.as_of for each in decisions}
-    packs = {day: reviewing_packs(workspace, day, connection) for day in dates}
+    packs = {day: packs_in_force(workspace, day, connection) for day in dates}
+    stages = {day: stages_of(workspace, packs[day], facts, day, "live") for day in dates}
     latest = {day: latest_decisions(connection, day) for day in dates}
     digests: dict[tuple[str, date], dict[str, bytes]] = {}
     for each in decisions:
@@ -336,7 +363,8 @@ def require_current(
             raise _outdated(line, "the rule pack has changed since", "此后规则包已变更")
         key = (line.pack, line.as_of)
         if key not in digests:
-            digests[key] = facts_digests(installed.pack, facts, line.as_of)
+            earlier = stages[line.as_of].earlier(installed.pack)
+            digests[key] = facts_digests(installed.pack, facts, line.as_of, earlier)
         if digests[key].get(line.case_id) != each.facts_digest:
             raise _outdated(line, "its facts have changed since", "此后其事实已变更")
 
