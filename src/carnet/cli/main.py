@@ -13,6 +13,7 @@ from carnet.cli.commands import (
     confirm,
     demo,
     evaluation,
+    findings,
     keeper,
     ledger,
     pack,
@@ -72,6 +73,7 @@ chain.register(app)
 confirm.register(pack.app)
 demo.register(app)
 evaluation.register(app)
+findings.register(app)
 keeper.register(app)
 ledger.register(app)
 pack.register(app)

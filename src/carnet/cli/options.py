@@ -8,6 +8,9 @@ import typer
 from carnet.cli.language import t
 
 OutputFormat = Literal["table", "json"]
+ListFormat = Literal["table", "json", "csv"]
+ReportFormat = Literal["table", "json", "csv", "sarif", "junit"]
+STDOUT = Path("-")
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -30,6 +33,29 @@ before any command runs. The commands therefore name it ``_lang``, an argument t
 FormatOption = Annotated[
     OutputFormat,
     typer.Option("--format", help=t("How to print the result.", "结果的输出格式。")),
+]
+ListFormatOption = Annotated[
+    ListFormat,
+    typer.Option("--format", help=t("How to print the result.", "结果的输出格式。")),
+]
+ReportFormatOption = Annotated[
+    ReportFormat,
+    typer.Option(
+        "--format",
+        help=t(
+            "How to write the result: csv for spreadsheets, sarif and junit for other tools.",
+            "结果的输出格式：csv 供电子表格使用，sarif 与 junit 供其他工具使用。",
+        ),
+    ),
+]
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|-",
+        help=t("Where to; - is stdout.", "输出位置；- 为标准输出。"),
+    ),
 ]
 AsOfOption = Annotated[
     str | None,

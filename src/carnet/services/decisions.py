@@ -32,6 +32,14 @@ class Line(NamedTuple):
     as_of: date
 
 
+class Course(NamedTuple):
+    """What the decisions of one pack on one case have in common, whatever their day."""
+
+    case_type: str
+    case_id: str
+    pack: str
+
+
 @dataclass(frozen=True, slots=True)
 class StoredDecision:
     """One decision as its body says it; the columns beside the body say the same.
@@ -150,13 +158,40 @@ def latest_decisions(
     return {line: _latest(chain) for line, chain in chains.items()}
 
 
+def decision_history(
+    connection: Connection, until: date, condition: ColumnElement[bool] | None = None
+) -> dict[Course, list[StoredDecision]]:
+    """Return every decision for days up to one, for each pack and case in order.
+
+    The order is that of the days the decisions are for; for one day, that of their chain. When a
+    decision was made does not count: a decision for an earlier day, made later, stands before.
+
+    Raises:
+        LedgerFatalError: A decision is damaged, or a chain has a gap or two ends.
+    """
+    wanted = DECISION.c.as_of <= until
+    found = read_decisions(connection, wanted if condition is None else wanted & condition)
+    chains: defaultdict[Line, list[StoredDecision]] = defaultdict(list)
+    for each in found.values():
+        chains[each.line].append(each)
+    courses: defaultdict[Course, list[StoredDecision]] = defaultdict(list)
+    for line in sorted(chains, key=lambda line: line.as_of):
+        courses[Course(line.case_type, line.case_id, line.pack)] += _in_order(chains[line])
+    return dict(courses)
+
+
 def _latest(chain: Sequence[StoredDecision]) -> StoredDecision:
+    return _in_order(chain)[-1]
+
+
+def _in_order(chain: Sequence[StoredDecision]) -> list[StoredDecision]:
+    """Return the decisions of a chain, the first one first."""
     followers = {found.follows: found for found in chain}
-    latest = followers.get(None)
-    count = 1
-    while latest is not None and latest.digest in followers:
-        latest = followers[latest.digest]
-        count += 1
-    if latest is None or count != len(chain):
+    ordered: list[StoredDecision] = []
+    found = followers.get(None)
+    while found is not None and len(ordered) < len(chain):
+        ordered.append(found)
+        found = followers.get(found.digest)
+    if found is not None or len(ordered) != len(chain):
         raise _damaged(chain[0].digest, "the chain it is part of is broken", "其所在的判定链已断裂")
-    return latest
+    return ordered

@@ -90,7 +90,7 @@ def append_event(
     crash_point("act.before-insert")
     connection.execute(insert(OFFICER_EVENT), row | {"officer": officer, "at": at, "body": body})
     crash_point("act.before-commit")
-    return OfficerEvent(seq, sha256(body), kind, subject, officer, at, document["content"])
+    return OfficerEvent(seq, sha256(body), kind, subject, officer, at, dict(content))
 
 
 def _damaged(seq: int, en: str, zh: str) -> LedgerFatalError:

@@ -15,6 +15,25 @@ SEVERITIES: Final = {
     "minor": Text("minor", "轻微"),
     "info": Text("info", "提示"),
 }
+FINDING_STATES: Final = {
+    "open": Text("open", "待处理"),
+    "acknowledged": Text("acknowledged", "已确认知悉"),
+    "waived": Text("waived", "已豁免"),
+    "resolved": Text("resolved", "已解决"),
+}
+HAPPENINGS: Final = {
+    "raised": Text("raised", "发现"),
+    "reopened": Text("raised again", "再次发现"),
+    "graver": Text("became graver", "严重程度上升"),
+    "untold": Text("could not be evaluated", "无法判定"),
+    "resolved": Text("resolved", "已解决"),
+    "acknowledged": Text("acknowledged", "确认知悉"),
+    "waiver_proposed": Text("waiver proposed", "申请豁免"),
+    "waiver_approved": Text("waiver approved", "批准豁免"),
+    "waiver_withdrawn": Text("waiver withdrawn", "撤回豁免"),
+    "waiver_expired": Text("waiver expired", "豁免到期"),
+}
+"""What befalls a finding, by `carnet.rules.lifecycle.Happening`."""
 VERDICTS: Final = {
     "valid": Text("valid", "有效"),
     "not_valid": Text("NOT VALID", "无效"),

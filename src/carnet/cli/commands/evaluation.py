@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from carnet.cli.language import t
+from carnet.cli.language import current_language, t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import (
+    STDOUT,
     AsOfOption,
     EngineOption,
-    FormatOption,
     LanguageOption,
+    OutputOption,
+    ReportFormatOption,
     WorkspaceOption,
 )
-from carnet.cli.tables import print_json
 
 if TYPE_CHECKING:
     from datetime import date
@@ -33,22 +34,36 @@ HELP = t(
 Explain = Literal["none", "fails", "full"]
 
 
-def _load(workspace: Path | None, name: str, as_of: "date") -> "tuple[Pack, frozenset[str]]":
-    """Return a pack, and which of its parameters officers confirmed; none outside a workspace.
+Confirmed = dict[str, frozenset[str]]
 
-    Inside one, a pack that officers activated is the version in force on the date.
+
+def _load(
+    workspace: Path | None, name: str, as_of: "date"
+) -> "tuple[Pack, dict[str, Pack], Confirmed]":
+    """Return a pack, those that it comes after, and what officers confirmed of each; by id.
+
+    Nothing is confirmed outside a workspace. Inside one, a pack that officers activated is the
+    version in force on the date.
     """
+    from carnet.rules.stages import packs_before
+
     if workspace is None:
-        from carnet.rules.pack import load_pack
+        from carnet.rules.pack import load_earlier, load_pack
         from carnet.rules.shelf import find_pack
 
-        return load_pack(find_pack(name)), frozenset()
+        folder = find_pack(name)
+        pack = load_pack(folder)
+        return pack, packs_before(pack, load_earlier(folder)), {}
     from carnet.services.approvals import confirmed_parameters
     from carnet.services.packs import find_installed
 
     with open_workspace(workspace) as opened:
         pack = find_installed(opened, name, as_of).pack
-        return pack, confirmed_parameters(opened, pack)
+        earlier = packs_before(pack, lambda each: find_installed(opened, each, as_of).pack)
+        confirmed = {
+            each.id: confirmed_parameters(opened, each) for each in (pack, *earlier.values())
+        }
+        return pack, earlier, confirmed
 
 
 def evaluate(
@@ -82,34 +97,45 @@ def evaluate(
             ),
         ),
     ] = "none",
-    output_format: FormatOption = "table",
+    output_format: ReportFormatOption = "table",
+    output: OutputOption = STDOUT,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     _lang: LanguageOption = None,
 ) -> None:
     """Decide cases by a rule pack."""
     from carnet.cli.days import parse_as_of
+    from carnet.cli.render.report import Report
+    from carnet.cli.reporting import verdicts_of, write_report
     from carnet.facts.intake import read_facts_json
     from carnet.rules import engine as engines
+    from carnet.rules.stages import Stages
 
     engines.check_engine(engine)
     day = parse_as_of(as_of)
-    loaded, confirmed = _load(workspace, pack, day)
+    loaded, before, confirmed = _load(workspace, pack, day)
     given = read_facts_json(facts)
-    result = engines.evaluate(loaded, given, day, engine, confirmed)
+
+    def confirmed_of(each: "Pack") -> frozenset[str]:
+        return confirmed.get(each.id, frozenset())
+
+    stages = Stages(given, day, engine, confirmed_of, before.__getitem__)
+    result = stages.result(loaded)
     document = result.to_json()
     if explain != "none":
         from carnet.rules.explain import explain_cases
 
         document["explanations"] = explain_cases(
-            loaded, given, day, confirmed, only_failed=explain == "fails"
+            loaded,
+            given,
+            day,
+            confirmed_of(loaded),
+            earlier=stages.earlier(loaded),
+            only_failed=explain == "fails",
         )
-    if output_format == "json":
-        print_json(document)
-    else:
-        from carnet.cli.decisions import print_evaluation
-
-        print_evaluation(document)
+    verdicts = verdicts_of(loaded, document)
+    report = Report(current_language(), verdicts, unreached=document["unreached"])
+    write_report(report, document, output_format, output)
     sys.exit(result.exit_code)
 
 

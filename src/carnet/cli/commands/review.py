@@ -1,24 +1,27 @@
 """``carnet review``: listings decided by the packs of their markets."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNDECIDED
-from carnet.cli.language import say, t
+from carnet.cli.language import current_language, t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import (
+    STDOUT,
     AsOfOption,
     EngineOption,
-    FormatOption,
     LanguageOption,
+    OutputOption,
+    ReportFormatOption,
     WorkspaceOption,
 )
-from carnet.cli.tables import print_json
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 
 if TYPE_CHECKING:
+    from carnet.cli.render.report import Report
+    from carnet.services.findings import TrackedFinding
     from carnet.services.reviewing import Review
 
 HELP = t(
@@ -60,31 +63,47 @@ def review(
     ] = False,
     engine: EngineOption = "live",
     as_of: AsOfOption = None,
-    output_format: FormatOption = "table",
+    output_format: ReportFormatOption = "table",
+    output: OutputOption = STDOUT,
     workspace: WorkspaceOption = None,
     _lang: LanguageOption = None,
 ) -> None:
     """Review listings."""
     _check_choice(listings or [], is_all=is_all)
     from carnet.cli.days import parse_as_of
-    from carnet.cli.decisions import print_decision
+    from carnet.cli.reporting import write_report
     from carnet.core.clock import SystemClock
     from carnet.services import reviewing
+    from carnet.services.findings import list_findings
 
     day = parse_as_of(as_of)
     with open_workspace(workspace) as opened:
         found = reviewing.review(
             opened, as_of=day, clock=SystemClock(), listing_ids=listings or (), engine=engine
         )
-    document = found.to_json()
-    if output_format == "json":
-        print_json(document)
-    else:
-        for decision in document["decisions"]:
-            print_decision(decision)
-        for each in found.not_reviewed:
-            typer.echo(f"{each.listing_id}: {t('not reviewed', '未审核')}. {say(each.reason)}")
+        standing = list_findings(opened, day)
+    report, document = _report(found, standing)
+    write_report(report, document, output_format, output)
     raise typer.Exit(exit_code_of_review(found))
+
+
+def _report(found: "Review", standing: "list[TrackedFinding]") -> "tuple[Report, dict[str, Any]]":
+    """Return a review with where its findings stand, to be rendered and as published."""
+    from carnet.cli.render.report import Report, Verdict
+    from carnet.cli.reporting import lives_of
+    from carnet.services.findings import standing_json
+
+    day = found.as_of.isoformat()
+    verdicts = [Verdict(each.pack, day, each.decision.to_json()) for each in found.reviewed]
+    cases = {each.decision.case for each in found.reviewed}
+    shown = [each for each in standing if each.key.case in cases and each.life.state != "resolved"]
+    report = Report(
+        current_language(),
+        verdicts,
+        lives_of(shown),
+        [(each.listing_id, each.reason) for each in found.not_reviewed],
+    )
+    return report, {**found.to_json(), "findings": [standing_json(each) for each in shown]}
 
 
 def register(app: typer.Typer) -> None:
