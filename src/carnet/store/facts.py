@@ -162,6 +162,14 @@ def current_facts(connection: Connection, types: Iterable[str] = ()) -> Iterator
         yield FactVersion(*row).fact()
 
 
+def current_bodies(connection: Connection, size: int) -> Iterator[list[str]]:
+    """Yield the canonical JSON of all current facts, in lists of a size, through a cursor."""
+    query = select(FACT.c.body).where(_is_current()).order_by(FACT.c.type, FACT.c.fact_id)
+    rows = connection.execution_options(stream_results=True).execute(query)
+    for found in rows.scalars().partitions(size):
+        yield list(found)
+
+
 def find_fact(connection: Connection, fact_type: str, fact_id: str) -> Fact | None:
     """Return the current version of a fact; None where it is not stored."""
     version = existing(connection, fact_type, [fact_id]).get(fact_id)

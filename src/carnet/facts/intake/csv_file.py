@@ -8,13 +8,13 @@ import io
 
 from carnet.core.text import Text
 from carnet.facts.intake.collector import Collector
-from carnet.facts.intake.opening import check_utf8, refuse
+from carnet.facts.intake.opening import FileRefusedError, check_utf8, refuse
 from carnet.facts.intake.tables import Table, read_header
 from carnet.facts.issue import Problem, Source, shown
 from carnet.facts.parse import TEXT_CONVERTERS
 from carnet.facts.schema import FactType
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_csv(data: bytes, fact_type: FactType, file: str, collector: Collector) -> None:
@@ -29,12 +29,8 @@ def read_csv(data: bytes, fact_type: FactType, file: str, collector: Collector) 
     Raises:
         FileRefusedError: It is not text in UTF-8.
     """
-    if data.startswith(_UTF16_MARKS):
-        raise refuse(
-            "UTF-16",
-            Text("text in UTF-8", "UTF-8 编码的文本"),
-            Text("Save the file as 'CSV UTF-8'.", "请另存为“CSV UTF-8”。"),
-        )
+    if data.startswith(UTF16_MARKS):
+        raise utf16()
     reader = csv.reader(io.StringIO(check_utf8(data).decode(), newline=""), strict=True)
     row = 1
     try:
@@ -44,7 +40,7 @@ def read_csv(data: bytes, fact_type: FactType, file: str, collector: Collector) 
         for row, cells in enumerate(reader, start=2):
             table.add_row(row, cells, collector)
     except csv.Error as error:
-        collector.log.add(Source(file, row + 1), _bad_quoting(str(error)))
+        collector.log.add(Source(file, row + 1), bad_quoting(str(error)))
 
 
 def _table(cells: list[str], fact_type: FactType, file: str, collector: Collector) -> Table | None:
@@ -55,7 +51,17 @@ def _table(cells: list[str], fact_type: FactType, file: str, collector: Collecto
     return None
 
 
-def _bad_quoting(reason: str) -> Problem:
+def utf16() -> FileRefusedError:
+    """Return the refusal of a file in UTF-16."""
+    return refuse(
+        "UTF-16",
+        Text("text in UTF-8", "UTF-8 编码的文本"),
+        Text("Save the file as 'CSV UTF-8'.", "请另存为“CSV UTF-8”。"),
+    )
+
+
+def bad_quoting(reason: str) -> Problem:
+    """Return the problem of cells that are not quoted as they should be."""
     return Problem(
         None,
         shown(reason),

@@ -132,17 +132,18 @@ def read_ndjson(stream: BinaryIO, file: str, collector: Collector) -> None:
     while line := stream.readline(limit + 1):
         number += 1
         if len(line) > limit:
-            collector.log.add(Source(file, number), _long_line(limit))
+            collector.log.add(Source(file, number), long_line(limit))
             return
         if number == 1:
             line = line.removeprefix(MARK)
         if line.strip():
-            _read_line(line, Source(file, number), collector)
+            read_line(line, Source(file, number), collector)
     if number == 0:
         raise empty()
 
 
-def _read_line(line: bytes, source: Source, collector: Collector) -> None:
+def read_line(line: bytes, source: Source, collector: Collector) -> None:
+    """Read the fact of one line of NDJSON."""
     try:
         raw = decode(line)
     except ValueError:
@@ -163,7 +164,8 @@ def _bad_line(line: bytes) -> Problem:
     )
 
 
-def _long_line(limit: int) -> Problem:
+def long_line(limit: int) -> Problem:
+    """Return the problem of a line beyond the limit."""
     return Problem(
         None,
         f"more than {limit} bytes",

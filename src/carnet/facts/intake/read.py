@@ -90,7 +90,10 @@ def read_files(paths: Sequence[Path], limits: IntakeLimits | None = None) -> Fac
 
 
 def read_facts_json(
-    path: Path | None = None, limits: IntakeLimits | None = None, stdin: BinaryIO | None = None
+    path: Path | None = None,
+    limits: IntakeLimits | None = None,
+    stdin: BinaryIO | None = None,
+    file: str = STDIN,
 ) -> list[Fact]:
     """Return the facts of one JSON document or NDJSON, told apart by the first line.
 
@@ -98,6 +101,7 @@ def read_facts_json(
         path: The file; None or ``-`` reads standard input.
         limits: What is accepted at most.
         stdin: The stream to read instead of the process's own standard input.
+        file: How messages name the stream.
 
     Raises:
         IntakeError: Something is wrong with the input or with a fact, or an id stands twice.
@@ -107,8 +111,8 @@ def read_facts_json(
         return list(_read([path], limits, lambda _: _json_or_ndjson).facts)
     collector = Collector(limits)
     stream = stdin or sys.stdin.buffer
-    read = partial(_json_or_ndjson, stream, Path(STDIN), STDIN, collector)
-    is_complete = _guarded(read, STDIN, collector)
+    read = partial(_json_or_ndjson, stream, Path(STDIN), file, collector)
+    is_complete = _guarded(read, file, collector)
     collector.log.raise_if_any(FILES, is_complete=is_complete)
     return list(collector.batch().facts)
 

@@ -1,0 +1,203 @@
+"""DuckDB as the bulk engine runs it: shut off from the machine, within bounded memory.
+
+The database lives in a private folder that goes with it. It reads and writes no other file, loads
+no extension and reaches no network: rows come in and go out through Arrow alone. Its settings are
+locked before the first row is there.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+
+from carnet.core.errors import InputError
+from carnet.core.text import Text
+from carnet.rules.bulk.sieve import named
+from carnet.rules.bulk.steps import Step, last_reads
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MEBIBYTE = 1024 * 1024
+ROWS_READ = 20_000
+"""Rows that are read from a result at a time."""
+
+_LOCKS = (
+    "enable_external_access = false",
+    # A name in a query is a table of the database, never a variable of this program.
+    "python_enable_replacements = false",
+    "lock_configuration = true",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLimits:
+    """What a bulk run takes at most; each is a setting.
+
+    Args:
+        memory_max: Bytes of the engine's tables in memory; what is more goes to disk.
+        threads: Threads that compute; 0 is one for each processor.
+    """
+
+    memory_max: int = 1024 * MEBIBYTE
+    threads: int = 0
+
+
+class BulkDatabase:
+    """A database of one run, in a private folder that is removed with it.
+
+    Args:
+        limits: The memory and the threads it takes.
+        is_small: Whether its tables stand in memory alone, which starts faster; else in a file,
+            compressed.
+    """
+
+    def __init__(self, limits: BulkLimits, *, is_small: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="carnet-bulk-"))
+        try:
+            self._connection = self._open(limits, is_small=is_small)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _open(self, limits: BulkLimits, *, is_small: bool) -> duckdb.DuckDBPyConnection:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{limits.memory_max // MEBIBYTE}MiB",
+            "temp_directory": str(self.folder / "spill"),
+            "extension_directory": str(self.folder / "extensions"),
+            "secret_directory": str(self.folder / "secrets"),
+            "autoload_known_extensions": "false",
+            "autoinstall_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "preserve_insertion_order": "false",
+        }
+        if limits.threads:
+            config["threads"] = str(limits.threads)
+        place = ":memory:" if is_small else str(self.folder / "run.duckdb")
+        connection = duckdb.connect(place, config=config)
+        for setting in _LOCKS:
+            connection.execute(f"SET {setting}")
+        return connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del kind, error, trace
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and remove its folder."""
+        self._connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- queries ------------------------------------------------------------------------------
+
+    def execute(self, query: str) -> None:
+        """Run a statement.
+
+        Raises:
+            InputError: Memory and disk do not suffice.
+        """
+        with _explained():
+            self._connection.execute(query)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return all rows of a query whose result is small."""
+        with _explained():
+            return self._connection.execute(query).fetchall()
+
+    def batches(self, query: str, *, is_shared: bool = True) -> "Iterator[pa.RecordBatch]":
+        """Yield the rows of a query in batches.
+
+        Args:
+            query: The query.
+            is_shared: Whether other queries run meanwhile; it then sees no temporary table.
+        """
+        connection = self._connection.cursor() if is_shared else self._connection
+        try:
+            with _explained():
+                yield from connection.sql(query).to_arrow_reader(ROWS_READ)
+        finally:
+            if is_shared:
+                connection.close()
+
+    def reader(self, query: str) -> "pa.RecordBatchReader":
+        """Return the rows of a query as a reader of batches, with their types."""
+        with _explained():
+            return self._connection.cursor().sql(query).to_arrow_reader(ROWS_READ)
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Insert one row."""
+        marks = ", ".join("?" for _ in row)
+        query = f"INSERT INTO {named(table)} ({', '.join(map(named, row))}) VALUES ({marks})"  # noqa: S608 (our own names)
+        self._connection.execute(query, list(row.values()))
+
+    def register(self, name: str, table: "pa.Table | pa.RecordBatchReader") -> None:
+        """Let queries read an Arrow table under a name."""
+        self._connection.register(name, table)
+
+    def unregister(self, name: str) -> None:
+        """Forget an Arrow table."""
+        self._connection.unregister(name)
+
+    def tables(self) -> frozenset[str]:
+        """Return the names of all tables and views."""
+        query = "SELECT table_name FROM information_schema.tables"
+        return frozenset(name for (name,) in self.rows(query))
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Execute steps in order, each as a table or view; drop what nothing later reads.
+
+        Raises:
+            InputError: Memory and disk do not suffice.
+        """
+        from carnet.rules.bulk.dialect import render
+
+        for step, unread in last_reads(steps):
+            kind = "VIEW" if step.is_view else "TABLE"
+            self.execute(f"CREATE {kind} {named(step.name)} AS {render(step.query, 'duckdb')}")
+            for name in sorted(unread & self.tables()):
+                self.execute(f"DROP TABLE {named(name)}")
+
+
+def facts_table(view: str) -> str:
+    """Return the table that holds the facts of a view `f_<type>`."""
+    return f"facts_{view.removeprefix('f_')}"
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the end of memory or disk into an error for people."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise _exhausted(str(error)) from None
+
+
+def _exhausted(reason: str) -> InputError:
+    first = reason.splitlines()[0][:200]
+    return InputError(
+        "CRN-R-160",
+        Text(
+            f"The bulk engine ran out of memory or disk: {first}.",
+            f"批量引擎的内存或磁盘不足：{first}。",
+        ),
+        Text(
+            "Raise CARNET_BULK_MEMORY_MAX, or free space where TMPDIR points.",
+            "请提高 CARNET_BULK_MEMORY_MAX，或释放 TMPDIR 所在磁盘的空间。",
+        ),
+    )

@@ -1,0 +1,326 @@
+"""Result tables as decisions, in the order and the spelling that all engines share.
+
+Decisions are read case by case, so that memory does not grow with their number.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from carnet.core.text import Text
+from carnet.rules.bulk.duck import BulkDatabase
+from carnet.rules.bulk.sieve import named, quoted
+from carnet.rules.decision import (
+    Action,
+    Decision,
+    EvaluationResult,
+    FactKey,
+    Finding,
+    NotApplicable,
+    RuleError,
+    exit_code_of,
+)
+
+Row = Mapping[str, Any]
+
+_FACTS = "STRUCT(type VARCHAR, id VARCHAR)[]"
+_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "case": {"conformity": "VARCHAR"},
+    "confirmed": {"parameter": "VARCHAR"},
+    "measure": {"name": "VARCHAR", "value": "BIGINT"},
+    "output": {"name": "VARCHAR", "value": "BIGINT"},
+    "finding": {
+        "rule": "VARCHAR",
+        "severity": "VARCHAR",
+        "facts": _FACTS,
+        "message_en": "VARCHAR",
+        "message_zh": "VARCHAR",
+        "remedy_en": "VARCHAR",
+        "remedy_zh": "VARCHAR",
+        "citation": "VARCHAR[]",
+        "values_json": "VARCHAR",
+        "choice": "VARCHAR[]",
+    },
+    "action": {"rule": "VARCHAR", "action": "VARCHAR", "facts": _FACTS, "choice": "VARCHAR[]"},
+    "not_applicable": {"rule": "VARCHAR", "reason_en": "VARCHAR", "reason_zh": "VARCHAR"},
+    "error": {"rule": "VARCHAR", "cause_en": "VARCHAR", "cause_zh": "VARCHAR"},
+}
+"""The columns of each result table `r_<name>` after `case_id`."""
+
+_ORDER: Final[Mapping[str, str]] = {
+    "case": "case_id",
+    "confirmed": "case_id, parameter",
+    "measure": "case_id, name",
+    "output": "case_id, name",
+    "finding": "case_id, rule, facts, choice",
+    "action": "case_id, rule, facts, choice",
+    "not_applicable": "case_id, rule",
+    "error": "case_id, rule, cause_en, cause_zh",
+}
+_FILES: Final[Mapping[str, str]] = {
+    "case": "decisions",
+    "confirmed": "officer_confirmed",
+    "measure": "measures",
+    "output": "outputs",
+    "finding": "findings",
+    "action": "actions",
+    "not_applicable": "not_applicable",
+    "error": "errors",
+}
+CASES_READ = 20_000
+"""Cases whose rows are sorted together: texts are computed when they are read."""
+
+
+def _text(row: Row, name: str) -> Text:
+    return Text(row[f"{name}_en"], row[f"{name}_zh"])
+
+
+def _facts(row: Row) -> tuple[FactKey, ...]:
+    return tuple((fact["type"], fact["id"]) for fact in row["facts"])
+
+
+def _finding(row: Row) -> Finding:
+    return Finding(
+        rule=row["rule"],
+        severity=row["severity"],
+        facts=_facts(row),
+        message=_text(row, "message"),
+        remedy=_text(row, "remedy"),
+        citation=tuple(row["citation"]),
+        values=json.loads(row["values_json"]),
+    )
+
+
+def _decision(case_type: str, case: Row, rows: Mapping[str, Sequence[Row]]) -> Decision:
+    return Decision(
+        case=(case_type, case["case_id"]),
+        conformity=case["conformity"],
+        officer_confirmed=tuple(row["parameter"] for row in rows["confirmed"]),
+        measures={row["name"]: row["value"] for row in rows["measure"]},
+        outputs={row["name"]: row["value"] for row in rows["output"]},
+        actions=tuple(Action(row["rule"], row["action"], _facts(row)) for row in rows["action"]),
+        findings=tuple(map(_finding, rows["finding"])),
+        not_applicable=tuple(
+            NotApplicable(row["rule"], _text(row, "reason")) for row in rows["not_applicable"]
+        ),
+        errors=tuple(RuleError(row["rule"], _text(row, "cause")) for row in rows["error"]),
+    )
+
+
+def _rows_of(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a decision as rows of the result tables."""
+
+    def said(name: str, text: Text) -> dict[str, str]:
+        return {f"{name}_en": text.en, f"{name}_zh": text.zh}
+
+    def facts(keys: tuple[FactKey, ...]) -> list[dict[str, str]]:
+        return [{"type": key[0], "id": key[1]} for key in keys]
+
+    yield "case", {"conformity": decision.conformity}
+    yield from (("confirmed", {"parameter": name}) for name in decision.officer_confirmed)
+    for table, values in (("measure", decision.measures), ("output", decision.outputs)):
+        yield from ((table, {"name": name, "value": value}) for name, value in values.items())
+    for place, one in enumerate(decision.findings):
+        row = {"rule": one.rule, "severity": one.severity, "facts": facts(one.facts)}
+        row |= said("message", one.message) | said("remedy", one.remedy)
+        row |= {"citation": list(one.citation), "choice": [f"{place:09}"]}
+        yield "finding", row | {"values_json": json.dumps(one.values, ensure_ascii=False)}
+    for place, act in enumerate(decision.actions):
+        row = {"rule": act.rule, "action": act.action, "facts": facts(act.facts)}
+        yield "action", row | {"choice": [f"{place:09}"]}
+    for skipped in decision.not_applicable:
+        yield "not_applicable", {"rule": skipped.rule, **said("reason", skipped.reason)}
+    for error in decision.errors:
+        yield "error", {"rule": error.rule, **said("cause", error.cause)}
+
+
+class _Grouped:
+    """Rows sorted by case, taken case by case in the same order."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._rows = (row for batch in batches for row in batch.to_pylist())
+        self._next = next(self._rows, None)
+
+    def take(self, case_id: str) -> list[Row]:
+        """Return the rows of a case, passing over those of cases before it."""
+        taken: list[Row] = []
+        while self._next is not None and self._next["case_id"] <= case_id:
+            if self._next["case_id"] == case_id:
+                taken.append(self._next)
+            self._next = next(self._rows, None)
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The result tables of a finished run.
+
+    Args:
+        database: The database that holds them.
+        header: The result without decisions.
+        case_type: The fact type of the cases.
+    """
+
+    database: BulkDatabase
+    header: EvaluationResult
+    case_type: str
+
+    # --- decisions ----------------------------------------------------------------------------
+
+    def _ranges(self) -> Iterator[str]:
+        """Yield conditions that part the cases, in order."""
+        query = (
+            "SELECT case_id FROM (SELECT case_id, row_number() OVER (ORDER BY case_id) AS place"  # noqa: S608 (a number of our own)
+            f" FROM all_case) WHERE place % {CASES_READ} = 0 ORDER BY case_id"
+        )
+        low = "true"
+        for (case_id,) in self.database.rows(query):
+            yield f"{low} AND case_id <= {quoted(case_id)}"
+            low = f"case_id > {quoted(case_id)}"
+        yield low
+
+    def _ordered(self, table: str, part: str) -> str:
+        columns = ", ".join(("case_id", *_COLUMNS[table]))
+        return (
+            f"SELECT {'DISTINCT ' if table == 'error' else ''}{columns}"  # noqa: S608 (our own names)
+            f" FROM all_{table} WHERE {part} ORDER BY {_ORDER[table]}"
+        )
+
+    def decisions(self) -> Iterator[Decision]:
+        """Yield all decisions in the order of their cases."""
+        tables = [table for table in _COLUMNS if table != "case"]
+        for part in self._ranges():
+            grouped = {
+                table: _Grouped(self.database.batches(self._ordered(table, part)))
+                for table in tables
+            }
+            for batch in self.database.batches(self._ordered("case", part)):
+                for case in batch.to_pylist():
+                    rows = {table: grouped[table].take(case["case_id"]) for table in tables}
+                    yield _decision(self.case_type, case, rows)
+
+    def unreached(self) -> Iterator[FactKey]:
+        """Yield the facts that reach no case, sorted by type and id."""
+        for batch in self.database.batches("FROM all_unreached ORDER BY type, id"):
+            yield from ((row["type"], row["id"]) for row in batch.to_pylist())
+
+    @property
+    def exit_code(self) -> int:
+        """0 all conforming, 1 any nonconforming, 3 none nonconforming but some undetermined."""
+        found = self.database.rows("SELECT DISTINCT conformity FROM all_case")
+        return exit_code_of(conformity for (conformity,) in found)
+
+    def result(self) -> EvaluationResult:
+        """Return everything at once."""
+        return replace(
+            self.header, decisions=tuple(self.decisions()), unreached=tuple(self.unreached())
+        )
+
+    # --- files --------------------------------------------------------------------------------
+
+    def write_json(self, write: Callable[[str], object]) -> None:
+        """Write the result as `EvaluationResult.to_json` spells it, one decision at a time.
+
+        Args:
+            write: Takes the text piece by piece.
+        """
+        streams = {
+            "decisions": (decision.to_json() for decision in self.decisions()),
+            "unreached": ({"type": key[0], "id": key[1]} for key in self.unreached()),
+        }
+        lead = "{"
+        for key, value in self.header.to_json().items():
+            write(f"{lead}\n  {json.dumps(key)}: ")
+            if key in streams:
+                _write_list(streams[key], write)
+            else:
+                write(_indented(value, "  "))
+            lead = ","
+        write("\n}\n")
+
+    def write_parquet(self, folder: Path) -> None:
+        """Write the result as one Parquet file for each kind of row, and what decided as JSON.
+
+        Args:
+            folder: Where to; files of an earlier result are replaced.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for table, name in _FILES.items():
+            queries = (self._ordered(table, part) for part in self._ranges())
+            self._write_rows(queries, folder / f"{name}.parquet")
+        unreached = "SELECT type, id FROM all_unreached ORDER BY type, id"
+        self._write_rows(iter([unreached]), folder / "unreached.parquet")
+        header = {
+            key: value
+            for key, value in self.header.to_json().items()
+            if key not in {"decisions", "unreached"}
+        }
+        text = json.dumps(header, ensure_ascii=False, indent=2) + "\n"
+        (folder / "result.json").write_text(text, encoding="utf-8")
+
+    def _write_rows(self, queries: Iterator[str], path: Path) -> None:
+        partial = path.with_suffix(".partial")
+        writer: parquet.ParquetWriter | None = None
+        for query in queries:
+            reader = self.database.reader(query)
+            writer = writer or parquet.ParquetWriter(partial, reader.schema, compression="zstd")
+            for batch in reader:
+                writer.write_batch(batch)
+        assert writer is not None, "there is always one range"
+        writer.close()
+        partial.replace(path)
+
+
+def _indented(value: object, indent: str) -> str:
+    # A line feed inside a text is written as an escape: each one here begins a line of the layout.
+    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", f"\n{indent}")
+
+
+def _write_list(values: Iterator[object], write: Callable[[str], object]) -> None:
+    lead = "["
+    for value in values:
+        write(f"{lead}\n    {_indented(value, '    ')}")
+        lead = ","
+    write("[]" if lead == "[" else "\n  ]")
+
+
+# --- the tables that are read -----------------------------------------------------------------
+
+
+def handed_cases(database: BulkDatabase) -> list[str]:
+    """Return the cases that the compiled pack leaves to the reference."""
+    if "r_handed" not in database.tables():
+        return []
+    return [name for (name,) in database.rows("SELECT case_id FROM r_handed ORDER BY case_id")]
+
+
+def show_results(database: BulkDatabase, handed: Sequence[Decision], others: Sequence[str]) -> None:
+    """Make the tables `all_<name>` that results are read from.
+
+    Args:
+        database: The database after the last step.
+        handed: The decisions on the cases of `r_handed`, which replace what the steps found.
+        others: The fact types that the pack does not read; their facts reach no case.
+    """
+    present = database.tables()
+    for table, columns in _COLUMNS.items():
+        listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        database.execute(f"CREATE TABLE handed_{table} (case_id VARCHAR, {listed})")
+        names = ", ".join(("case_id", *columns))
+        own = ""
+        if f"r_{table}" in present:
+            rest = " WHERE case_id NOT IN (SELECT case_id FROM r_handed)" if handed else ""
+            own = f"SELECT {names} FROM r_{table}{rest} UNION ALL "  # noqa: S608 (our own names)
+        database.execute(f"CREATE VIEW all_{table} AS {own}SELECT {names} FROM handed_{table}")  # noqa: S608 (our own names)
+    for decision in handed:
+        for table, row in _rows_of(decision):
+            columns = {"case_id": decision.case[1], **row}
+            database.insert(f"handed_{table}", columns)
+    selects = ["SELECT type, id FROM r_unreached"] if "r_unreached" in present else []
+    selects += [f"SELECT {quoted(name)} AS type, id FROM {named('f_' + name)}" for name in others]  # noqa: S608 (names of the schema)
+    database.execute(f"CREATE VIEW all_unreached AS {' UNION ALL '.join(selects)}")
