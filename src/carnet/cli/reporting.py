@@ -56,9 +56,17 @@ def _table(report: Report, explanations: Iterable[dict[str, Any]], paper: Paper)
         yield paper.tint(line, "bold")
 
 
-def verdicts_of(pack: Pack, document: Mapping[str, Any]) -> list[Verdict]:
-    """Return the decisions of one pack in a published result."""
-    return [Verdict(pack, document["as_of"], each) for each in document["decisions"]]
+def write_evaluation(
+    pack: Pack, document: Mapping[str, Any], output_format: ReportFormat, output: Path
+) -> None:
+    """Write what one pack decided, from the result as published.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    verdicts = [Verdict(pack, document["as_of"], each) for each in document["decisions"]]
+    report = Report(current_language(), verdicts, unreached=document["unreached"])
+    write_report(report, document, output_format, output)
 
 
 def lives_of(found: Iterable[TrackedFinding]) -> dict[FindingKey, TrackedFinding]:

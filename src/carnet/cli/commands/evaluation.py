@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from carnet.cli.language import current_language, t
+from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import (
     STDOUT,
@@ -105,8 +105,7 @@ def evaluate(
 ) -> None:
     """Decide cases by a rule pack."""
     from carnet.cli.days import parse_as_of
-    from carnet.cli.render.report import Report
-    from carnet.cli.reporting import verdicts_of, write_report
+    from carnet.cli.reporting import write_evaluation
     from carnet.facts.intake import read_facts_json
     from carnet.rules import engine as engines
     from carnet.rules.stages import Stages
@@ -133,9 +132,7 @@ def evaluate(
             earlier=stages.earlier(loaded),
             only_failed=explain == "fails",
         )
-    verdicts = verdicts_of(loaded, document)
-    report = Report(current_language(), verdicts, unreached=document["unreached"])
-    write_report(report, document, output_format, output)
+    write_evaluation(loaded, document, output_format, output)
     sys.exit(result.exit_code)
 
 
