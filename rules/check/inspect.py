@@ -17,6 +17,7 @@ from carnet.rules.check.places import Material
 from carnet.rules.check.possible import Budget
 from carnet.rules.check.reach import reach_defects
 from carnet.rules.check.report import Defect, Severity, from_error, warning
+from carnet.rules.check.tables import table_defects
 from carnet.rules.check.texts import text_defects
 from carnet.rules.check.unused import unused_defects
 from carnet.rules.pack import check_pack, read_documents
@@ -72,6 +73,7 @@ def analyse(material: Material, budget: Budget | None = None) -> Iterator[Defect
             Text("Divide the pack to have all of it looked at.", "拆分规则包即可全部检查。"),
         )
     yield from overlap_defects(pack)
+    yield from table_defects(pack)
     yield from unused_defects(material)
     yield from date_defects(material)
     yield from text_defects(material)
