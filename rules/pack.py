@@ -35,6 +35,7 @@ from carnet.rules.format.build import (
     read_parameters,
     read_paths,
 )
+from carnet.rules.format.closures import declare_closures, read_closures
 from carnet.rules.format.definitions import declare, find_circle, read_definition
 from carnet.rules.format.grid import Grid, read_grid
 from carnet.rules.format.names import Names
@@ -256,12 +257,15 @@ def _build(documents: Mapping[str, Any], defects: Defects) -> Pack:
         names.reasons,
         names.types,
     )
-    names = drafts.declare(names)
+    names = declare_closures(raw.closures, drafts.declare(names), defects)
     tables = drafts.tables()
-    types = values_of_types(tables, {})
+    closures = read_closures(raw.closures, names, defects)
+    types = values_of_types(tables, closures)
     definitions = _read_definitions(sections, names, types, defects)
     outputs = read_outputs(raw.outputs, defects)
-    vocabulary = Vocabulary(Reads(parameters, definitions, tables), frozenset(cited), outputs)
+    vocabulary = Vocabulary(
+        Reads(parameters, definitions, tables, closures), frozenset(cited), outputs
+    )
     rules = _read_rules(raw.rules, names, vocabulary, defects)
     written = {name: one for name, one in documents.items() if not isinstance(one, Grid)}
     written |= drafts.contents(tables)
@@ -272,6 +276,7 @@ def _build(documents: Mapping[str, Any], defects: Defects) -> Pack:
         law=cited,
         outputs=outputs,
         tables=tables,
+        closures=closures,
         tests=_tests(documents),
     )
 

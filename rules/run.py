@@ -3,6 +3,7 @@
 Source: docs/spec/pack-format.md, PF-6, PF-7 and PF-45.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 from carnet.core.errors import InputError
@@ -11,6 +12,7 @@ from carnet.rules.ast import Pack
 from carnet.rules.case import ComputedType, Run
 from carnet.rules.hits import computed_type
 from carnet.rules.parameters import resolve_parameters
+from carnet.rules.reachability import closure_type
 from carnet.rules.reads import Reads
 from carnet.rules.tables import CompiledTable, compile_tables, unverified_rows
 
@@ -27,8 +29,9 @@ def reads_of(pack: Pack) -> Reads:
     return Reads(pack.parameters, definitions, pack.tables, pack.closures)
 
 
-def _computing(tables: dict[str, CompiledTable]) -> dict[str, ComputedType]:
-    return {name: computed_type(one) for name, one in tables.items() if one.table.has_hits}
+def _computing(pack: Pack, tables: Mapping[str, CompiledTable]) -> dict[str, ComputedType]:
+    rows = {name: computed_type(one) for name, one in tables.items() if one.table.has_hits}
+    return rows | {name: closure_type(one) for name, one in pack.closures.items()}
 
 
 def start_run(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Run:
@@ -61,5 +64,5 @@ def start_run(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Run:
         counted,
         reads_of(pack),
         tables=tables,
-        computing=_computing(tables),
+        computing=_computing(pack, tables),
     )

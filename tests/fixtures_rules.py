@@ -96,6 +96,7 @@ def write_pack(
     derived: list[dict[str, Any]] | None = None,
     measures: list[dict[str, Any]] | None = None,
     outputs: list[dict[str, Any]] | None = None,
+    closures: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
     (folder / "rules").mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,7 @@ def write_pack(
             "derived": derived or [],
             "measures": measures or [],
             "outputs": outputs or [],
+            "closures": closures or [],
             "rules": list(rules),
         },
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from carnet.core.text import Text
-from carnet.rules.ast.values import Lines, Value, ValueKind, conditions_of, values_of
+from carnet.rules.ast.values import FieldRef, Lines, Value, ValueKind, conditions_of, values_of
 
 Aggregate = Literal["count", "sum", "min", "max", "count_distinct"]
 Combination = Literal["unique", "sum", "min", "max"]
@@ -88,8 +88,8 @@ class Closure:
         title: What a pair means.
         fact_type: The type of the links.
         alias: The name a link is bound to in `when`.
-        from_field: The field of a link that names where it starts.
-        to_field: The field of a link that names where it ends.
+        start: The field of a link that names where it starts.
+        end: The field of a link that names where it ends.
         when: Which links count.
         depth_max: The most links; a longer way makes the pairs of the case undetermined.
     """
@@ -98,8 +98,8 @@ class Closure:
     title: Text
     fact_type: str
     alias: str
-    from_field: str
-    to_field: str
+    start: FieldRef
+    end: FieldRef
     when: Lines
     depth_max: int
 

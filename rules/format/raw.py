@@ -16,6 +16,7 @@ RULE_LINES_MAX = 20_000
 """Lines of all rules of a pack; what reading a pack takes grows with them."""
 DEFINITIONS_MAX = 500
 OUTPUTS_MAX = 100
+CLOSURES_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class RawRules:
     derived: list[Section]
     measures: list[Section]
     outputs: list[Section]
+    closures: list[Section]
     rules: list[Section]
 
 
@@ -34,12 +36,13 @@ def collect_raw(roots: Iterable[Section], defects: Defects) -> RawRules:
     Raises:
         RulePackError: The pack has more than RULES_MAX rules or RULE_LINES_MAX lines in them.
     """
-    result = RawRules([], [], [], [])
+    result = RawRules([], [], [], [], [])
     for root in roots:
         for key, target, most in (
             ("derived", result.derived, DEFINITIONS_MAX),
             ("measures", result.measures, DEFINITIONS_MAX),
             ("outputs", result.outputs, OUTPUTS_MAX),
+            ("closures", result.closures, CLOSURES_MAX),
             ("rules", result.rules, RULES_MAX),
         ):
             for raw, line in root.items(key, most):
