@@ -7,6 +7,7 @@ engine sees it, in one way for all of them.
 Source: docs/spec/pack-format.md, PF-18.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from carnet.core.text import Text
@@ -63,6 +64,20 @@ def combinations(matched: Iterable[int], blocks: Iterable[int]) -> int:
         whole *= count
         most = max(most, whole)
     return max(most, whole * sum(blocks))
+
+
+def small_enough(matched: int, blocks: int) -> int:
+    """Return how many facts of each type leave a rule within its budget, whatever they are.
+
+    >>> small_enough(matched=1, blocks=0), small_enough(matched=1, blocks=1)
+    (100000, 316)
+    >>> combinations([316], [316]) <= COMBINATIONS_MAX < combinations([317], [317])
+    True
+    """
+    sizes = range(1, COMBINATIONS_MAX + 1)
+    return bisect_right(
+        sizes, COMBINATIONS_MAX, key=lambda size: combinations([size] * matched, [size] * blocks)
+    )
 
 
 def over_budget(rule: Rule, case: Case) -> Text | None:

@@ -4,9 +4,10 @@ Source: docs/spec/pack-format.md, PF-4 and PF-5.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.errors import InputError
@@ -67,6 +68,8 @@ class Run:
     reads: Reads
     resting: dict[str, object] = field(default_factory=dict)
     """By rule, what `unverified.py` worked out once."""
+    open_rules: list[tuple[Sequence[int], frozenset[int], int]] = field(default_factory=list)
+    """What `finding.py` worked out once about rules that every case needs."""
     tables: Mapping[str, CompiledTable] = field(default_factory=dict)
     computing: Mapping[str, ComputedType] = field(default_factory=dict)
     """The types of computed facts by their name."""
@@ -160,16 +163,45 @@ def _shapes() -> dict[str, _Shape]:
 
 _SHAPES: dict[str, _Shape] = _shapes()
 
+_SIGNATURES_MAX = 4096
+_signatures: dict[tuple[object, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+"""Fields that need a look at their values, texts and integers, of facts seen to be in order.
+
+A signature is the type of a fact with the names and the types of its fields, in their order.
+"""
+
 
 def check_fact(fact: Fact) -> None:
     """Check once more what the engines rely on, whatever produced the fact.
 
     A float, an integer beyond 2**53 - 1 or a missing required field would be read differently by
-    different engines, so it is refused before any of them sees it.
+    different engines, so it is refused before any of them sees it. Facts of one signature are
+    alike but for the size of their values.
 
     Raises:
         InputError: The fact has no such type, lacks a required field or holds a wrong value.
     """
+    fields = fact.fields
+    signature = (fact.type, *fields, *map(type, fields.values()))
+    known = _signatures.get(signature)
+    if known is None:
+        _check_whole(fact)
+        if len(_signatures) >= _SIGNATURES_MAX:
+            _signatures.clear()
+        texts = tuple(name for name, value in fields.items() if type(value) is str)
+        numbers = tuple(name for name, value in fields.items() if type(value) is int)
+        _signatures[signature] = (texts, numbers)
+        return
+    texts, numbers = known
+    for name in texts:
+        if len(fields[name]) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # a text by the signature
+            _check_size(fact, name, fields[name])
+    for name in numbers:
+        if not -INTEGER_MAX <= fields[name] <= INTEGER_MAX:  # type: ignore[operator]  # an integer by the signature
+            raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
+
+
+def _check_whole(fact: Fact) -> None:
     shape = _SHAPES.get(fact.type)
     if shape is None:
         raise _fault(fact, "there is no such fact type", "没有该事实类型")
@@ -226,29 +258,32 @@ def key_facts(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
 
 
 class _Index:
-    """Facts by the value of one field, built for the fields that paths use."""
+    """Facts by the value of one field, built for the fields that paths use; all sorted by id."""
 
     def __init__(self, facts: Iterable[Fact], paths: Iterable[Path]) -> None:
-        wanted: dict[str, set[str]] = defaultdict(set)
+        self._by_value: dict[tuple[str, str], dict[object, list[Fact]]] = {}
+        wanted: dict[str, list[tuple[str, dict[object, list[Fact]]]]] = defaultdict(list)
         for path in paths:
             near = path.fact_type
             for link in path.links:
-                wanted[near].add(link.near_field)
+                key = (near, link.near_field)
+                if key not in self._by_value:
+                    self._by_value[key] = defaultdict(list)
+                    wanted[near].append((link.near_field, self._by_value[key]))
                 near = link.far_type
-        self._by_value: dict[tuple[str, str, object], list[Fact]] = defaultdict(list)
         self._by_type: dict[str, list[Fact]] = defaultdict(list)
-        for fact in facts:
+        for fact in sorted(facts, key=attrgetter("id")):
             self._by_type[fact.type].append(fact)
-            for name in wanted.get(fact.type, ()):
+            for name, found in wanted.get(fact.type, ()):
                 value = field_of(fact, name)
                 if value is not None:
-                    self._by_value[fact.type, name, value].append(fact)
+                    found[value].append(fact)
 
     def of_type(self, fact_type: str) -> list[Fact]:
         return self._by_type.get(fact_type, [])
 
     def pointing(self, fact_type: str, name: str, value: object) -> list[Fact]:
-        return self._by_value.get((fact_type, name, value), [])
+        return self._by_value[fact_type, name].get(value, [])
 
 
 def field_of(fact: Fact, name: str) -> object:
@@ -256,35 +291,50 @@ def field_of(fact: Fact, name: str) -> object:
     return fact.id if name == "id" else fact.fields.get(name)
 
 
-def _walk(path: Path, case: Case, index: _Index) -> Iterator[Fact]:
-    """Yield the facts that reach the case by one path, walking it from its end."""
+def _walk(path: Path, case: Case, index: _Index) -> list[Fact]:
+    """Return the facts that reach the case by one path, sorted by id, walking it from its end."""
     if not path.links:
-        yield from index.of_type(path.fact_type)
-        return
+        return index.of_type(path.fact_type)
     near_types = [path.fact_type, *(link.far_type for link in path.links[:-1])]
-    reached: Iterable[Fact] = case.facts_of(path.links[-1].far_type)
+    reached = case.facts_of(path.links[-1].far_type)
     for near_type, link in zip(reversed(near_types), reversed(path.links), strict=True):
-        found: dict[str, Fact] = {}
-        for far in reached:
-            value = field_of(far, link.far_field)
-            if value is not None:
-                for fact in index.pointing(near_type, link.near_field, value):
-                    found[fact.id] = fact
-        reached = found.values()
-    yield from reached
+        values = (field_of(far, link.far_field) for far in reached)
+        groups = [index.pointing(near_type, link.near_field, v) for v in values if v is not None]
+        reached = groups[0] if len(groups) == 1 else _merged(groups)
+    return reached
 
 
-def _fill(case: Case, index: _Index) -> None:
-    paths = case.run.pack.paths
-    done: set[str] = set()
-    for position, path in enumerate(paths):
-        for fact in _walk(path, case, index):
-            case.by_key[fact.type, fact.id] = fact
-        done.add(path.fact_type)
-        # Several paths of one type are their union: the type is complete with its last one.
-        if all(later.fact_type != path.fact_type for later in paths[position + 1 :]):
-            listed = [fact for key, fact in case.by_key.items() if key[0] == path.fact_type]
-            case.by_type[path.fact_type] = sorted(listed, key=lambda fact: fact.id)
+def _merged(groups: Iterable[list[Fact]]) -> list[Fact]:
+    """Return the facts of some lists of one type, each once, sorted by id."""
+    found = {fact.id: fact for group in groups for fact in group}
+    return [found[name] for name in sorted(found)]
+
+
+_Steps = Sequence[tuple[Sequence[Path], str]]
+
+
+def _steps(paths: Sequence[Path]) -> _Steps:
+    """Return the types in the order to find their facts, each with all paths of the type.
+
+    Several paths of one type are their union, found where its last one stands.
+    """
+    last = {path.fact_type: position for position, path in enumerate(paths)}
+    return [
+        ([one for one in paths if one.fact_type == kind], kind)
+        for kind in sorted(last, key=lambda kind: last[kind])
+    ]
+
+
+def _fill(case: Case, steps: _Steps, index: _Index) -> None:
+    by_key, by_type = case.by_key, case.by_type
+    for paths, kind in steps:
+        groups = [_walk(path, case, index) for path in paths]
+        if kind in by_type:
+            groups.append(by_type[kind])
+        found = groups[0] if len(groups) == 1 else _merged(groups)
+        by_type[kind] = found
+        for fact in found:
+            by_key[kind, fact.id] = fact
 
 
 def _name(case: Case) -> None:
@@ -341,12 +391,13 @@ def assemble(
     keyed = key_facts(facts)
     pack = run.pack
     index = _Index([*keyed.values(), *earlier], pack.paths)
+    steps = _steps(pack.paths)
     cases = []
-    for anchor in sorted(index.of_type(pack.case.fact_type), key=lambda fact: fact.id):
+    for anchor in index.of_type(pack.case.fact_type):
         case = Case(run, anchor)
         case.by_key[anchor.type, anchor.id] = anchor
         case.by_type[anchor.type] = [anchor]
-        _fill(case, index)
+        _fill(case, steps, index)
         if pack.after:
             _mark_incomplete(case)
         _name(case)

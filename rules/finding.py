@@ -23,7 +23,7 @@ from carnet.rules.ast import (
     texts_of,
     values_of,
 )
-from carnet.rules.budget import block_candidates, over_budget
+from carnet.rules.budget import block_candidates, over_budget, small_enough
 from carnet.rules.case import Bindings, Case, FactKey
 from carnet.rules.decision import (
     Action,
@@ -114,6 +114,33 @@ def _prepare_rule(index: int, rule: Rule, prepared: Prepared) -> None:
         prepared.rules.append(index)
 
 
+def _is_open(rule: Rule, case: Case) -> bool:
+    """Return whether a rule applies to every case, rests on nothing and reads given facts."""
+    pack, computing = case.run.pack, case.run.computing
+    return not (
+        rule.scope
+        or rule.unverified
+        or pack.after
+        or any(kind in computing for _, kind in rule.aliases)
+    )
+
+
+def _open_rules(case: Case) -> tuple[Sequence[int], frozenset[int], int]:
+    """Return the rules that need no look at a case that is small, worked out once for a run.
+
+    The number is how many facts of each type a case may have to be small: every rule is then
+    within its budget.
+    """
+    found = case.run.open_rules
+    if not found:
+        rules = case.run.pack.rules
+        numbers = [index for index, rule in enumerate(rules) if _is_open(rule, case)]
+        shapes = {(len(rules[n].match), len(rules[n].without)) for n in numbers}
+        limit = min((small_enough(*shape) for shape in shapes), default=0)
+        found.append((numbers, frozenset(numbers), limit))
+    return found[0]
+
+
 def prepare(case: Case) -> Prepared | None:
     """Return a case ready for an engine, None where the pack says it is no case of its own."""
     prepared = Prepared(case)
@@ -128,8 +155,16 @@ def prepare(case: Case) -> Prepared | None:
     if case.broken:
         prepared.errors += [RuleError(CASE_RULE, cause) for cause in case.broken]
         return prepared
-    for index, rule in enumerate(case.run.pack.rules):
-        _prepare_rule(index, rule, prepared)
+    numbers, chosen, limit = _open_rules(case)
+    if max(map(len, case.by_type.values())) > limit:
+        numbers, chosen = (), frozenset()
+    if len(chosen) < len(case.run.pack.rules):
+        for index, rule in enumerate(case.run.pack.rules):
+            if index not in chosen:
+                _prepare_rule(index, rule, prepared)
+    prepared.rules += numbers
+    if len(prepared.rules) > len(numbers):
+        prepared.rules.sort()
     return prepared
 
 
