@@ -30,7 +30,16 @@ def read_after(section: Section, pack_id: str) -> tuple[str, ...]:
     """
     listed = section.strings("after", AFTER_MAX)
     for name in listed:
-        if not IDENTIFIER.fullmatch(name) or listed.count(name) > 1 or name == pack_id:
+        if name == pack_id:
+            raise section.refusal(
+                Text(
+                    f"{name} comes after itself: its decisions would trigger it for ever.",
+                    f"{name} 列在自身之后：其判定会无休止地触发自身。",
+                ),
+                Text("Take it out of 'after'.", "请将其从 after 中移除。"),
+                line=section.line_of("after"),
+            )
+        if not IDENTIFIER.fullmatch(name) or listed.count(name) > 1:
             raise section.fault(
                 Text(
                     f"'after' lists the ids of other packs, each once; {name!r:.80} is not one.",
@@ -142,7 +151,7 @@ def after_defects(document: Any, find: FindFolder) -> Iterator[RulePackError]:
     listed = document["after"]
     for name, at in zip(listed, listed.lines, strict=True):
         # What is no id is a defect of its own, and never part of a way in the file system.
-        if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
+        if not isinstance(name, str) or not IDENTIFIER.fullmatch(name) or name == pack_id:
             continue
         try:
             for fault in _faults(name, pack_id, stage, find):

@@ -368,7 +368,8 @@ class Drafts:
         """
         if name in self._open:
             raise ExpressionError(
-                Text(f"The table {name} rests on itself.", f"决策表 {name} 循环依赖自身。")
+                Text(f"The table {name} rests on itself.", f"决策表 {name} 循环依赖自身。"),
+                code="CRN-R-004",
             )
         if name not in self._values:
             self._open.append(name)

@@ -16,6 +16,7 @@ import yaml
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
+from carnet.rules.format.hostile import deceptive_name
 
 DEPTH_MAX = 16
 FILE_SIZE_MAX = 1024 * 1024
@@ -127,6 +128,8 @@ class _Reader:
             key = event.value if isinstance(event, yaml.ScalarEvent) else None
             if key is None or event.tag is not None or event.anchor is not None:
                 raise self.refuse(at, "a key must be plain text", "键必须是普通文本")
+            if not key.isascii():
+                raise self._foreign_key(key, at)
             if key in result:
                 first = result.lines[key]
                 raise self.refuse(
@@ -138,6 +141,10 @@ class _Reader:
             result[key] = self.value(self.next(), depth + 1)
             event = self.next()
         return result
+
+    def _foreign_key(self, key: str, line: int) -> RulePackError:
+        reason = deceptive_name(key) or Text("is not ASCII", "不是 ASCII")
+        return self.refuse(line, f"the key {key!r:.80} {reason.en}", f"键 {key!r:.80} {reason.zh}")
 
     def _scalar(self, event: Any, line: int) -> str | int | bool | date:
         text: str = event.value
