@@ -33,6 +33,17 @@ def confirm(
     officer: Annotated[
         str, typer.Option("--officer", help=t("Who signs: a role id.", "签名者：角色代号。"))
     ],
+    pack: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pack",
+            metavar="PACK",
+            help=t(
+                "Of this version, such as one that is proposed, instead of the one in force.",
+                "针对此版本（例如已提议的版本），而非现行版本。",
+            ),
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
@@ -40,12 +51,16 @@ def confirm(
     """Sign confirmations."""
     from carnet.core.clock import SystemClock
     from carnet.services import approvals
-    from carnet.services.reviewing import newest_packs
+    from carnet.services.packs import find_installed, packs_in_force
 
-    packs = newest_packs()
+    clock = SystemClock()
+    today = clock.now().date()
     with open_workspace(workspace) as opened:
+        installed = list(packs_in_force(opened, today).values())
+        installed += [find_installed(opened, name, today) for name in pack or ()]
+        packs = {each.pack.id: each.pack for each in installed}
         proposed = approvals.read_confirmations(file)
-        new = approvals.sign_confirmations(opened, proposed, packs, officer, SystemClock())
+        new = approvals.sign_confirmations(opened, proposed, packs, officer, clock)
         found = approvals.confirmations_of(opened, packs.values())
     if output_format == "json":
         confirmed = [_confirmed_json(each) for each in found]
