@@ -3,7 +3,7 @@
 The reference way: a search in breadth from every start, over links merged into one graph. A link
 that cannot be judged is tried both ways; where that makes a difference, the pairs cannot be told.
 
-Source: docs/spec/pack-format.md, PF-37 to PF-39.
+Source: docs/spec/pack-format.md, PF-37 and PF-38.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """Closures of a pack: declared before lines are read, so that lines may name their pairs.
 
-Source: docs/spec/pack-format.md, PF-37 to PF-39.
+Source: docs/spec/pack-format.md, PF-37 and PF-38.
 """
 
 from collections.abc import Iterable

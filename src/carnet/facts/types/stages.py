@@ -45,7 +45,7 @@ class Finding(FactModel):
     """A finding of a decision of an earlier stage."""
 
     TYPE = "finding"
-    TITLE = Text("Finding of an earlier stage", "前一阶段的审查发现")
+    TITLE = Text("Finding of an earlier stage", "前一阶段的发现项")
 
     decision_id: DecisionRef
     pack: Line
@@ -59,7 +59,7 @@ class FindingFact(FactModel):
     """A fact that a finding of an earlier stage names."""
 
     TYPE = "finding_fact"
-    TITLE = Text("Fact of a finding", "审查发现涉及的事实")
+    TITLE = Text("Fact of a finding", "发现项涉及的事实")
 
     finding_id: FindingRef
     fact_type: Line
