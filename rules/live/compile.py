@@ -22,7 +22,7 @@ from carnet.rules.case import Run
 from carnet.rules.live.forms import CompiledRule, RuleCompiler
 from carnet.rules.live.patterns import CASE, CASE_TYPE, Layout, NotPlainError, Term
 from carnet.rules.live.protocol import RAN
-from carnet.rules.run import start_run
+from carnet.rules.run import start_run, unverified_of, unverified_of
 
 SHARD_LOAD_MAX = 48
 """durable-rules fails at the 65th condition that one message matches; this stays clear of it."""
@@ -288,4 +288,4 @@ def check_compiles(pack: Pack) -> None:
     Raises:
         RulePackError: A rule cannot be brought into the safe profile.
     """
-    compile_plan(start_run(pack, pack.effective_from, frozenset(pack.parameters)))
+    compile_plan(start_run(pack, pack.effective_from, unverified_of(pack)))
