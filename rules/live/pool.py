@@ -343,7 +343,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _tasks(ready: Sequence[Prepared], encoder: Encoder) -> Iterator[Task]:
+def batches(ready: Sequence[Prepared], encoder: Encoder) -> Iterator[Task]:
     """Yield the cases that an engine has to see, in batches that grow."""
     task, size, most = Task([], []), 0, BATCH_CASES_FIRST
     for index, one in enumerate(ready):
@@ -397,7 +397,7 @@ def match_live(
     position = 0
     with pool.lock:
         plan, encoder = _compiled(ready[0].case.run)
-        for task, answer in pool.run(plan, _tasks(ready, encoder)):
+        for task, answer in pool.run(plan, batches(ready, encoder)):
             for offset, index in enumerate(task.indexes):
                 done[index] = (
                     answer
