@@ -1,11 +1,14 @@
 """Packs that come after others: their decisions as facts, in both engines."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from carnet.cli.main import app
 from carnet.core.errors import InputError, NotFoundError
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
@@ -238,6 +241,24 @@ def test_incomplete__decision_leaves_its_findings_undetermined(shelf: Shelf) -> 
     assert "The decision of first on listing/L1 is not complete" in error.cause.en
 
 
+def test_incomplete__decision_leaves_what_counts_its_values_undetermined(shelf: Shelf) -> None:
+    shelf.earlier(
+        FEE, rule("open", when=["product.min_age_months > 3"]), outputs=[output("fee", "sum")]
+    )
+    folder = shelf.later(
+        rule("rich", when=["measure.paid > 0"]),
+        measures=[
+            {
+                "name": "paid", "title": TEXT, "function": "sum", "over": {"v": "decision_value"},
+                "when": ['v.name == "fee"'], "of": "v.value",
+            }
+        ],
+    )  # fmt: skip
+    decision = _one(folder, FACTS)
+    assert (decision.findings, decision.measures) == ((), {})
+    assert "is not complete" in decision.errors[0].cause.en
+
+
 def test_incomplete__decision_of_another_case_does_not_matter(shelf: Shelf) -> None:
     shelf.earlier(rule("open", when=['listing.language == "de"']), measures=[], outputs=[])
     folder = shelf.later(
@@ -407,3 +428,25 @@ def test_explanation__tells_the_lines_about_earlier_decisions(shelf: Shelf) -> N
     (one,) = told["rules"]
     assert one["outcome"] == "finding"
     assert one["choices"][0]["lines"][0]["values"] == {"d.conformity": "nonconforming"}
+
+
+# --- command line -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["reference", "live"])
+def test_eval__decides_the_earlier_stages_first(shelf: Shelf, engine: str) -> None:
+    shelf.earlier()
+    folder = shelf.later(
+        rule("blocked", match=[{"d": "decision"}], when=['d.conformity == "nonconforming"'])
+    )
+    facts = shelf.folder / "facts.json"
+    facts.write_text(json.dumps({"facts": [fact.to_json() for fact in FACTS]}), encoding="utf-8")
+    given = ["eval", str(folder), "--facts", str(facts), "--as-of", "2026-11-23"]
+    result = CliRunner().invoke(
+        app, [*given, "--engine", engine, "--format", "json", "--explain", "fails"]
+    )
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [one["rule"] for one in document["decisions"][0]["findings"]] == ["blocked"]
+    assert [one["pack"] for one in document["after"]] == ["first"]
+    assert document["explanations"][0]["rules"][0]["rule"] == "blocked"
