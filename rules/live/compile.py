@@ -22,7 +22,7 @@ from carnet.rules.case import Run
 from carnet.rules.live.forms import CompiledRule, RuleCompiler
 from carnet.rules.live.patterns import CASE, CASE_TYPE, Layout, NotPlainError, Term
 from carnet.rules.live.protocol import RAN
-from carnet.rules.run import start_run, unverified_of, unverified_of
+from carnet.rules.run import start_run, unverified_of
 
 SHARD_LOAD_MAX = 48
 """durable-rules fails at the 65th condition that one message matches; this stays clear of it."""
