@@ -1,10 +1,13 @@
 """Rules that set outputs and ask for actions, in both engines."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from carnet.cli.main import app
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.errors import RulePackError
 from carnet.facts.fact import Fact
@@ -268,3 +271,23 @@ def test_outputs__of_a_case_that_is_broken_are_none(tmp_path: Path) -> None:
     )
     decision = _decide(pack, [listing()])
     assert (decision.outputs, decision.conformity) == ({}, "undetermined")
+
+
+def test_eval__shows_outputs_and_actions(tmp_path: Path) -> None:
+    settings = {"fee": 3}
+    folder = write_pack(
+        tmp_path / "pack",
+        outcome_rule(when=["!product.is_radio"], set=settings, action="tell_seller"),
+        outputs=[output("fee")],
+    )
+    facts = tmp_path / "facts.json"
+    given = [fact.to_json() for fact in (listing(), product())]
+    facts.write_text(json.dumps({"facts": given}), encoding="utf-8")
+    arguments = ["eval", str(folder), "--facts", str(facts), "--as-of", "2026-11-23"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    assert "output fee = 3 (text)" in result.stdout
+    assert "action tell_seller [rule-1] listing/L1" in result.stdout
+    chinese = CliRunner().invoke(app, [*arguments, "--lang", "zh"])
+    assert "输出项 fee = 3 (文本)" in chinese.stdout
+    assert "动作 tell_seller" in chinese.stdout

@@ -48,10 +48,26 @@ def verdict_lines(report: Report, verdict: Verdict, paper: Paper) -> Iterator[st
         head = report.t("cannot be told", "无法判定")
         yield f"  {paper.tint(f'[{head}]', 'warn')} {error['rule']}"
         yield from paper.lines(report.say(error["cause"]), "      ", "      ")
+    yield from _outcome_lines(report, verdict, paper)
     if content["officer_confirmed"]:
         names = ", ".join(content["officer_confirmed"])
         yield from paper.lines(
             report.t("confirmed by officers: ", "经合规专员确认：") + names, "  ", "    "
+        )
+
+
+def _outcome_lines(report: Report, verdict: Verdict, paper: Paper) -> Iterator[str]:
+    """Yield what rules set and ask for: outputs with their titles, actions with their facts."""
+    for name, value in verdict.content["outputs"].items():
+        declared = verdict.pack.outputs.get(name)
+        title = f" ({declared.title.in_language(report.language)})" if declared else ""
+        label = report.t("output", "输出项")
+        yield from paper.lines(f"{label} {name} = {value}{title}", "  ", "    ")
+    for action in verdict.content.get("actions", ()):
+        facts = " ".join(map(name_of, action["facts"]))
+        label = report.t("action", "动作")
+        yield from paper.lines(
+            f"{label} {action['action']} [{action['rule']}] {facts}", "  ", "    "
         )
 
 
