@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final, Literal
 
-from carnet.cli.render.report import DECISIVE, Report, Verdict, law_of, raising_rules, spell_law
+from carnet.cli.render.report import (
+    DECISIVE,
+    Report,
+    Verdict,
+    law_of,
+    name_of,
+    raising_rules,
+    spell_law,
+)
 from carnet.cli.render.standing import standing_of
 from carnet.rules.ast import Pack
 from carnet.services.words import SEVERITIES
@@ -40,7 +48,7 @@ def to_junit(report: Report) -> str:
     for pack, as_of, verdicts in report.by_pack():
         found = [test for each in verdicts for test in _tests(report, each)]
         tests += found
-        suites.append(_suite(pack, as_of, found))
+        suites.append(_suite(report, pack, as_of, found))
     unreviewed = [
         _Test(f"listing/{listing}", "review", "error", reason.in_language(report.language))
         for listing, reason in report.not_reviewed
@@ -55,9 +63,11 @@ def to_junit(report: Report) -> str:
     )
 
 
-def _suite(pack: Pack, as_of: str, tests: Sequence[_Test]) -> str:
+def _suite(report: Report, pack: Pack, as_of: str, tests: Sequence[_Test]) -> str:
     properties = {"pack": pack.id, "version": pack.version, "as_of": as_of}
     properties["digest"] = pack.digest.hex()
+    if report.unreached:
+        properties["unreached"] = " ".join(map(name_of, report.unreached))
     listed = "".join(
         f"      <property{_attributes({'name': name, 'value': value})}/>\n"
         for name, value in properties.items()
@@ -124,7 +134,7 @@ def _test(report: Report, verdict: Verdict, rule: str, reason: str | None) -> _T
 def _describe(report: Report, verdict: Verdict, finding: Mapping[str, Any]) -> str:
     severity = SEVERITIES[finding["severity"]].in_language(report.language)
     life = report.life(verdict, finding)
-    facts = " ".join(f"{fact['type']}/{fact['id']}" for fact in finding["facts"])
+    facts = " ".join(map(name_of, finding["facts"]))
     law = "; ".join(spell_law(each) for each in law_of(verdict.pack, finding["citation"]))
     lines = [
         f"[{severity}] {report.say(finding['message'])}",

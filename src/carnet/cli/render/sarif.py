@@ -38,6 +38,8 @@ _Json = dict[str, Any]
 def to_sarif(report: Report) -> str:
     """Return a report as SARIF."""
     runs = [_run(report, *group) for group in report.by_pack()]
+    if report.not_reviewed or report.unreached:
+        runs.append(_undecided(report))
     document = {"$schema": SCHEMA, "version": VERSION, "runs": runs}
     return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
@@ -60,14 +62,38 @@ def _run(report: Report, pack: Pack, as_of: str, verdicts: Sequence[Verdict]) ->
             "packVersion": pack.version,
         },
         "results": [result for each in verdicts for result in _results(report, each, places)],
-        "tool": {
-            "driver": {
-                "language": _TAGS[report.language],
-                "name": "Carnet",
-                "rules": rules,
-                "version": __version__,
-            }
-        },
+        "tool": _tool(report, rules),
+    }
+
+
+def _tool(report: Report, rules: Sequence[_Json]) -> _Json:
+    language = _TAGS[report.language]
+    driver = {"language": language, "name": "Carnet", "rules": rules, "version": __version__}
+    return {"driver": driver}
+
+
+def _undecided(report: Report) -> _Json:
+    """Return a run without results that says what no pack decided and what no case reads."""
+    told = [
+        ("listing", listing, "warning", reason.in_language(report.language))
+        for listing, reason in report.not_reviewed
+    ]
+    unread = report.t("This fact belongs to no case.", "该事实不属于任何案件。")
+    told += [(fact["type"], fact["id"], "note", unread) for fact in report.unreached]
+    notes = [
+        {
+            "level": level,
+            "locations": [_place_of({"type": kind, "id": name})],
+            "message": {"text": text},
+        }
+        for kind, name, level, text in told
+    ]
+    return {
+        "automationDetails": {"id": "carnet/undecided/"},
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "language": _TAGS[report.language],
+        "results": [],
+        "tool": _tool(report, []),
     }
 
 
