@@ -1,7 +1,8 @@
 """Write the generated documents, or with ``--check`` compare them with the committed ones.
 
 docs/commands.md comes from the help of every command, docs/errors.md from the error codes in the
-sources, docs/settings.md from the settings model, docs/facts.md from the fact types.
+sources, docs/settings.md from the settings model, docs/facts.md from the fact types,
+docs/spec/*.schema.json from the keys that the reader of rule packs declares.
 """
 
 import ast
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import typer.main
@@ -143,7 +145,16 @@ def settings_page() -> str:
     return "\n".join([*head, *rows, *tail, ""])
 
 
+def schema_page(name: str) -> str:
+    """Return the JSON Schema of one kind of file of a rule pack."""
+    from carnet.rules.format.schema import schema_of
+
+    return json.dumps(schema_of(name), ensure_ascii=False, indent=2) + "\n"
+
+
+SCHEMAS = ("law", "pack", "parameters", "rules", "tests")
 PAGES: dict[str, Callable[[], str]] = {
+    **{f"docs/spec/{name}.schema.json": partial(schema_page, name) for name in SCHEMAS},
     "docs/commands.md": commands_page,
     "docs/errors.md": errors_page,
     "docs/facts.md": facts_docs.render,

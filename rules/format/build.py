@@ -40,8 +40,8 @@ VALUES_MAX = 64
 PATHS_MAX = 64
 NAMED_MAX = 8
 LINES_MAX = 24
-_KINDS: tuple[ValueKind, ...] = ("integer", "date", "string", "boolean", "strings")
-_UNITS = ("years", "months", "days", "bps", "minor", "count", "date", "text")
+KINDS: tuple[ValueKind, ...] = ("integer", "date", "string", "boolean", "strings")
+UNITS = ("years", "months", "days", "bps", "minor", "count", "date", "text")
 _PYTHON_TYPES: dict[ValueKind, type] = {"integer": int, "string": str, "boolean": bool}
 _NODE = re.compile(r"([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?")
 
@@ -181,7 +181,7 @@ def _dated_value(section: Section, kind: ValueKind) -> DatedValue:
 
 
 def _parameter(section: Section) -> Parameter:
-    kind = cast("ValueKind", section.one_of("kind", _KINDS))
+    kind = cast("ValueKind", section.one_of("kind", KINDS))
     cited = section.section("citation")
     citation = _citation(cited, "fact")
     cited.close()
@@ -189,7 +189,7 @@ def _parameter(section: Section) -> Parameter:
         id=section.matching("id", NAME),
         title=section.text("title"),
         kind=kind,
-        unit=section.one_of("unit", _UNITS),
+        unit=section.one_of("unit", UNITS),
         status=cast("ParameterStatus", section.one_of("status", ("V", "S", "U"))),
         citation=citation,
         values=tuple(

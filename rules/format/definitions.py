@@ -35,8 +35,8 @@ from carnet.rules.reads import DefinitionKey
 CANDIDATES_MAX = 16
 COMPUTED = "()"
 """The owner of a type of computed facts among the keys of definitions."""
-_FUNCTIONS = ("count", "sum", "min", "max", "count_distinct")
-_DERIVED_KINDS = ("integer", "date", "string", "boolean")
+FUNCTIONS = ("count", "sum", "min", "max", "count_distinct")
+DERIVED_KINDS = ("integer", "date", "string", "boolean")
 
 
 def declare(
@@ -49,7 +49,7 @@ def declare(
     for section in raw.derived:
         with defects.collect():
             key = _declare_derived(section, kinds)
-            kinds[key] = cast("ValueKind", section.one_of("kind", _DERIVED_KINDS))
+            kinds[key] = cast("ValueKind", section.one_of("kind", DERIVED_KINDS))
             sections[key] = section
             if _has_reasons(section):
                 reasons.add(key)
@@ -131,7 +131,7 @@ def _choice(section: Section, names: Names, defects: Defects) -> Choice:
 
 
 def _aggregation(section: Section, names: Names, defects: Defects) -> Aggregation:
-    function = cast("Aggregate", section.one_of("function", _FUNCTIONS))
+    function = cast("Aggregate", section.one_of("function", FUNCTIONS))
     inner = section.section("over")
     if len(inner.data) != 1:
         raise inner.fault(Text("'over' names one alias.", "over 须恰有一个别名。"))

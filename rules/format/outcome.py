@@ -17,8 +17,8 @@ from carnet.rules.format.section import NAME, Section, read_text
 from carnet.rules.format.template import parse_template
 
 SETTINGS_MAX = 16
-_COMBINATIONS: tuple[Combination, ...] = ("unique", "sum", "min", "max")
-_SEVERITIES: tuple[Severity, ...] = ("blocking", "major", "minor", "info")
+COMBINATIONS: tuple[Combination, ...] = ("unique", "sum", "min", "max")
+SEVERITIES: tuple[Severity, ...] = ("blocking", "major", "minor", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def read_outputs(sections: Iterable[Section], defects: Defects) -> dict[str, Out
     for section in sections:
         with defects.collect():
             name = section.matching("name", NAME)
-            combination = section.one_of("combination", _COMBINATIONS)
+            combination = section.one_of("combination", COMBINATIONS)
             output = Output(name, section.text("title"), cast("Combination", combination))
             section.close()
             if name in result:
@@ -106,7 +106,7 @@ def read_outcome(section: Section, names: Names, outputs: Mapping[str, Output]) 
     severity, message, remedy = None, None, None
     if section.has("finding"):
         finding = section.section("finding")
-        severity = cast("Severity", section.one_of("severity", _SEVERITIES))
+        severity = cast("Severity", section.one_of("severity", SEVERITIES))
         message = _template(finding, "message", names)
         remedy = _template(finding, "remedy", names)
         finding.close()
