@@ -28,6 +28,7 @@ from carnet.services.reviewing import newest_packs
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading, writing
 from carnet.store.tables import APPROVAL, KEY_EVENT
+from tests.fixtures_tables import table_pack, table_text
 
 CLOCK = FixedClock(datetime(2026, 11, 23, 8, tzinfo=UTC))
 PACK = "eu-ce"
@@ -104,6 +105,41 @@ def test_confirmation__ends_when_the_pack_changes_the_value(
     changed = dataclasses.replace(old, values=(dated,))
     edited = dataclasses.replace(pack, parameters={**pack.parameters, PARAMETER: changed})
     assert approvals.confirmed_parameters(workspace, edited) == frozenset()
+
+
+ROW_TABLE = table_text(
+    "F", "in n integer,out x integer,citation,status", "a,> 5,1,LAW-1,U", "b,-,2,,U", "c,-,3,,V"
+)
+
+
+def _row_confirmation(row: str, source: str) -> approvals.Confirmation:
+    return confirmation(pack="sample", parameter=f"steps.{row}", source=source)
+
+
+def test_confirmation__of_a_table_row_ends_when_the_row_changes(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    pack = table_pack(tmp_path / "one", {"steps.csv": ROW_TABLE}, parameters=[])
+    wanted = [_row_confirmation("a", "LAW-1"), _row_confirmation("b", "steps")]
+    for officer in ("officer-1", "officer-2"):
+        approvals.sign_confirmations(workspace, wanted, {"sample": pack}, officer, CLOCK)
+    assert approvals.confirmed_parameters(workspace, pack) == {"steps.a", "steps.b"}
+    changed = ROW_TABLE.replace("a,> 5", "a,> 6")
+    other = table_pack(tmp_path / "other", {"steps.csv": changed}, parameters=[])
+    assert approvals.confirmed_parameters(workspace, other) == {"steps.b"}
+
+
+@pytest.mark.parametrize(
+    ("row", "source", "what"),
+    [("c", "steps", "status is not U"), ("z", "steps", "no such"), ("a", "steps", "cites LAW-1")],
+)
+def test_confirmation__of_a_table_row_that_does_not_fit_is_refused(
+    workspace: Workspace, tmp_path: Path, row: str, source: str, what: str
+) -> None:
+    pack = table_pack(tmp_path / "one", {"steps.csv": ROW_TABLE}, parameters=[])
+    wanted = [_row_confirmation(row, source)]
+    with pytest.raises(InputError, match=what):
+        approvals.sign_confirmations(workspace, wanted, {"sample": pack}, "officer-1", CLOCK)
 
 
 @pytest.mark.parametrize(

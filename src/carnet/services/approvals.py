@@ -22,7 +22,8 @@ from carnet.core.errors import InputError, LedgerFatalError, RecordFormatError, 
 from carnet.core.text import Text
 from carnet.ledger.keys import Key
 from carnet.ledger.proof import add_proof, verify_proof
-from carnet.rules.ast import Pack, Parameter
+from carnet.rules.ast import Pack
+from carnet.services.confirmable import Confirmable, confirmable
 from carnet.services.officers import officer_key, officer_keys
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
@@ -46,7 +47,8 @@ class Confirmation(_Closed):
     """What officers confirm: that a source says what a parameter of a pack says."""
 
     pack: str = Field(max_length=64)
-    parameter: str = Field(max_length=64)
+    parameter: str = Field(max_length=130)
+    """Its id, or that of a table row as `<table>.<row>`."""
     source: str = Field(max_length=64)
     reason: _Words
     officers: list[str] = Field(min_length=OFFICERS_NEEDED, max_length=8)
@@ -90,34 +92,6 @@ def read_confirmations(path: Path) -> list[Confirmation]:
         ) from error
 
 
-def parameter_digest(parameter: Parameter) -> str:
-    """Return the hash of what a parameter says: its values with their dates, and its source."""
-    values = [
-        {
-            "value": _plain(each.value),
-            "validFrom": each.valid_from.isoformat(),
-            "validTo": each.valid_to and each.valid_to.isoformat(),
-            "knownFrom": each.known_from.isoformat(),
-        }
-        for each in parameter.values
-    ]
-    source = parameter.citation
-    content = {
-        "id": parameter.id,
-        "kind": parameter.kind,
-        "unit": parameter.unit,
-        "source": [source.fact, source.title, source.article, source.link],
-        "values": values,
-    }
-    return sha256(canonical(content)).hex()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, date):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _subject(pack_id: str, parameter_id: str) -> str:
     return f"{pack_id}/parameters/{parameter_id}"
 
@@ -128,38 +102,47 @@ def _refuse(confirmation: Confirmation, en: str, zh: str) -> InputError:
         "CRN-R-091",
         Text(f"{name} cannot be confirmed: {en}.", f"无法确认 {name}：{zh}。"),
         Text(
-            "See `carnet pack check` and the pack's parameters.yaml.",
-            "请查看规则包的 parameters.yaml。",
+            "See `carnet pack check` and the pack's parameters.yaml and tables.",
+            "请查看规则包的 parameters.yaml 和决策表。",
         ),
     )
 
 
-def _parameter(confirmation: Confirmation, packs: Mapping[str, Pack]) -> Parameter:
+def _confirmable(confirmation: Confirmation, packs: Mapping[str, Pack]) -> Confirmable:
     pack = packs.get(confirmation.pack)
     if pack is None:
         raise _refuse(confirmation, "there is no such pack", "没有该规则包")
-    parameter = pack.parameters.get(confirmation.parameter)
-    if parameter is None:
-        raise _refuse(confirmation, "the pack has no such parameter", "规则包没有该参数")
-    if parameter.status != "U":
-        raise _refuse(confirmation, "its status is not U", "其状态不是 U")
-    if parameter.citation.fact != confirmation.source:
-        cited = parameter.citation.fact
+    found = confirmable(pack).get(confirmation.parameter)
+    if found is None:
+        if confirmation.parameter in pack.parameters or _is_row(confirmation.parameter, pack):
+            raise _refuse(confirmation, "its status is not U", "其状态不是 U")
+        raise _refuse(
+            confirmation,
+            "the pack has no such parameter or table row",
+            "规则包没有该参数或决策表行",
+        )
+    if confirmation.source not in found.sources:
+        cited = ", ".join(found.sources)
         raise _refuse(
             confirmation,
             f"the source {confirmation.source} is named, the pack cites {cited}",
             f"所列来源为 {confirmation.source}，规则包引用 {cited}",
         )
-    return parameter
+    return found
 
 
-def _document(confirmation: Confirmation, parameter: Parameter, officer: str) -> dict[str, Any]:
+def _is_row(name: str, pack: Pack) -> bool:
+    table, _, row = name.partition(".")
+    return table in pack.tables and any(one.id == row for one in pack.tables[table].rows)
+
+
+def _document(confirmation: Confirmation, found: Confirmable, officer: str) -> dict[str, Any]:
     return {
         "v": 1,
         "kind": KIND,
         "pack": confirmation.pack,
         "parameter": confirmation.parameter,
-        "parameterDigest": parameter_digest(parameter),
+        "parameterDigest": found.digest,
         "source": confirmation.source,
         "reason": confirmation.reason.model_dump(),
         "officer": officer,
@@ -201,7 +184,7 @@ def sign_confirmations(
                 "请用 --officer 指定清单中的合规专员。",
             ),
         )
-    documents = [_document(each, _parameter(each, packs), officer) for each in own]
+    documents = [_document(each, _confirmable(each, packs), officer) for each in own]
     key = officer_key(workspace, officer, clock)
     with writing(workspace.engine, Lock.IMPORT) as connection:
         known = {
@@ -264,7 +247,7 @@ def _checked(digest: bytes, body: bytes, keys: Mapping[str, bytes]) -> dict[str,
 
 
 def confirmations_of(workspace: Workspace, packs: Collection[Pack]) -> list[Confirmed]:
-    """Return who confirmed the present value of each U parameter of some packs.
+    """Return who confirmed the present value of each U parameter and row of some packs.
 
     Raises:
         LedgerFatalError: A stored confirmation does not verify.
@@ -273,20 +256,19 @@ def confirmations_of(workspace: Workspace, packs: Collection[Pack]) -> list[Conf
         documents = _documents(connection)
     found = []
     for pack in packs:
-        for parameter in pack.parameters.values():
-            wanted = (pack.id, parameter.id, parameter_digest(parameter), parameter.citation.fact)
+        for one in confirmable(pack).values():
             officers = {
                 each["officer"]
                 for each in documents
-                if (each["pack"], each["parameter"], each["parameterDigest"], each["source"])
-                == wanted
+                if _confirmed_value(each) == (pack.id, one.id, one.digest)
+                and each["source"] in one.sources
             }
             if officers:
-                found.append(Confirmed(pack.id, parameter.id, tuple(sorted(officers))))
+                found.append(Confirmed(pack.id, one.id, tuple(sorted(officers))))
     return found
 
 
 def confirmed_parameters(workspace: Workspace, pack: Pack) -> frozenset[str]:
-    """Return the parameters of a pack that enough officers have confirmed."""
+    """Return the parameters and table rows of a pack that enough officers have confirmed."""
     found = confirmations_of(workspace, [pack])
     return frozenset(each.parameter for each in found if each.counts)
