@@ -273,7 +273,9 @@ def test_outputs__of_a_case_that_is_broken_are_none(tmp_path: Path) -> None:
     assert (decision.outputs, decision.conformity) == ({}, "undetermined")
 
 
-def test_eval__shows_outputs_and_actions(tmp_path: Path) -> None:
+def test_eval__shows_outputs_and_actions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = {"fee": 3}
     folder = write_pack(
         tmp_path / "pack",
@@ -288,6 +290,7 @@ def test_eval__shows_outputs_and_actions(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "output fee = 3 (text)" in result.stdout
     assert "action tell_seller [rule-1] listing/L1" in result.stdout
-    chinese = CliRunner().invoke(app, [*arguments, "--lang", "zh"])
+    monkeypatch.setenv("CARNET_LANG", "zh")
+    chinese = CliRunner().invoke(app, arguments)
     assert "输出项 fee = 3 (文本)" in chinese.stdout
     assert "动作 tell_seller" in chinese.stdout
