@@ -1,5 +1,6 @@
 """Packs that come after others: their decisions as facts, in both engines."""
 
+import dataclasses
 import json
 from datetime import date
 from pathlib import Path
@@ -297,13 +298,15 @@ def test_evaluate__refuses_a_pack_whose_earlier_stages_have_not_decided(shelf: S
         evaluate(pack, FACTS, AS_OF, "reference")
 
 
-def test_stages__that_do_not_fall_are_refused_at_the_latest_when_they_run(shelf: Shelf) -> None:
-    shelf.earlier()
-    folder = shelf.later(rule(match=[{"d": "decision"}], when=["!d.is_complete"]))
-    pack = load_pack(folder)
-    circle = Stages(FACTS, AS_OF, "reference", lambda _: frozenset(), lambda _: pack)
+@pytest.mark.parametrize("changes", [{"stage": 20}, {"stage": 30}, {"id": "another"}])
+def test_stages__that_do_not_fall_are_refused_at_the_latest_when_they_run(
+    shelf: Shelf, changes: dict[str, Any]
+) -> None:
+    first = dataclasses.replace(load_pack(shelf.earlier()), **changes)
+    pack = load_pack(shelf.later(rule(match=[{"d": "decision"}], when=["!d.is_complete"])))
+    stages = Stages(FACTS, AS_OF, "reference", lambda _: frozenset(), lambda _: first)
     with pytest.raises(InputError, match="CRN-R-062"):
-        circle.result(pack)
+        stages.result(pack)
 
 
 # --- checking ---------------------------------------------------------------------------------
