@@ -12,7 +12,7 @@ from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import FactKey, assemble
+from carnet.rules.case import FactKey, assemble, key_facts
 from carnet.rules.decision import (
     NOTHING_EARLIER,
     Decision,
@@ -24,7 +24,7 @@ from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.finding import Prepared, conclude, prepare
 from carnet.rules.run import start_run
 
-ENGINES: tuple[Engine, ...] = ("reference", "live")
+ENGINES: tuple[Engine, ...] = ("reference", "live", "bulk", "spark")
 
 
 def check_engine(name: str) -> Engine:
@@ -58,6 +58,23 @@ def _decide(ready: Sequence[Prepared], engine: Engine) -> Iterator[Decision]:
         yield from (_by_reference(prepared) for prepared in ready)
 
 
+def _in_bulk(
+    pack: Pack,
+    facts: Iterable[Fact],
+    as_of: date,
+    engine: Engine,
+    confirmed: frozenset[str],
+    earlier: Earlier,
+) -> EvaluationResult:
+    from carnet.rules.bulk.run import BulkOptions, open_run
+    from carnet.rules.bulk.sources import GivenFacts
+
+    source = GivenFacts(tuple(key_facts(facts).values()))
+    options = BulkOptions(engine, is_small=True)
+    with open_run(pack, source, as_of, confirmed, earlier, options) as results:
+        return results.result()
+
+
 def _check_earlier(pack: Pack, earlier: Earlier) -> None:
     missing = sorted(set(pack.after) - {one.id for one in earlier.packs})
     if missing:
@@ -88,7 +105,7 @@ def evaluate(
         pack: A checked pack.
         facts: The facts, in any order.
         as_of: The date that decides.
-        engine: `reference` or `live`.
+        engine: `reference`, `live`, `bulk` or `spark`.
         confirmed: The U parameters of this pack that officers have confirmed.
         earlier: What the packs that it comes after decided; see `carnet.rules.stages.Stages`.
 
@@ -98,6 +115,8 @@ def evaluate(
     """
     chosen = check_engine(engine)
     _check_earlier(pack, earlier)
+    if chosen in {"bulk", "spark"}:
+        return _in_bulk(pack, facts, as_of, chosen, confirmed, earlier)
     run = start_run(pack, as_of, confirmed)
     cases, keyed = assemble(run, facts, earlier.facts)
     ready = [prepared for prepared in map(prepare, cases) if prepared is not None]

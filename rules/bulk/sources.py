@@ -152,7 +152,7 @@ def _read_path(path: Path, loader: Loader, *, is_one: bool) -> None:
             Text(f"files named {_names()}", f"名为 {_names()} 的文件"),
             Text("Name each file after its fact type.", "请以事实类型命名各文件。"),
         )
-    if suffix in _SMALL and not is_one:
+    if suffix == ".xlsx" or (suffix == ".json" and not is_one):
         batch = read_files([path])
         loader.add_facts(batch.facts, batch.sources)
         return

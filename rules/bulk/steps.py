@@ -35,7 +35,8 @@ def is_kept(name: str) -> bool:
 
 def last_reads(steps: Sequence[Step]) -> Iterator[tuple[Step, frozenset[str]]]:
     """Yield each step with the tables that nothing later reads, so that they can be dropped."""
-    kept = frozenset[str]().union(*(step.reads for step in steps if step.is_view))
+    views = [step for step in steps if step.is_view]
+    kept = frozenset({view.name for view in views}).union(*(view.reads for view in views))
     needed: list[frozenset[str]] = []
     later = kept
     for step in reversed(steps):

@@ -72,7 +72,7 @@ EngineOption = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="reference|live",
+        metavar="reference|live|bulk|spark",
         help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
     ),
 ]

@@ -92,6 +92,20 @@ class Settings(BaseSettings):
         le=1024 * MEBIBYTE,
         description="The largest file that `carnet import` reads, in bytes.",
     )
+    bulk_memory_max: int = Field(
+        default=1024 * MEBIBYTE,
+        ge=64 * MEBIBYTE,
+        le=1024 * 1024 * MEBIBYTE,
+        description="The memory that the tables of `carnet eval --engine bulk` take, in bytes; "
+        "what is more goes to disk, where TMPDIR points. The process needs about 300 MiB besides.",
+    )
+    bulk_threads: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Threads of the bulk engine; each takes memory of its own. 0: one for each "
+        "processor.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,8 @@
 """``carnet eval``: what a rule pack decides about facts."""
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +16,6 @@ from carnet.cli.options import (
     EngineOption,
     LanguageOption,
     OutputOption,
-    ReportFormatOption,
     WorkspaceOption,
 )
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from carnet.rules.ast import Pack
+    from carnet.rules.bulk.sources import FactSource
+    from carnet.rules.decision import Engine
 
 HELP = t(
     "Decide cases by a rule pack: which conform, which do not, and why.\n\n"
@@ -32,6 +35,7 @@ HELP = t(
     "示例：carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
 )
 Explain = Literal["none", "fails", "full"]
+EvaluationFormat = Literal["table", "json", "csv", "sarif", "junit", "parquet"]
 
 
 Confirmed = dict[str, frozenset[str]]
@@ -76,16 +80,18 @@ def evaluate(
     ],
     *,
     facts: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--facts",
-            metavar="FILE|-",
+            metavar="FILE|FOLDER|-",
             help=t(
-                "Facts as JSON or NDJSON; - reads stdin.",
-                "JSON 或 NDJSON 格式的事实；- 表示标准输入。",
+                "Facts as JSON or NDJSON, - for stdin; or CSV, XLSX or Parquet, one file or a "
+                "folder of them; default: those of the workspace.",
+                "JSON 或 NDJSON 格式的事实，- 表示标准输入；或 CSV、XLSX、Parquet 文件，"
+                "亦可为其所在文件夹；默认为工作区中的事实。",
             ),
         ),
-    ],
+    ] = None,
     engine: EngineOption = "live",
     explain: Annotated[
         Explain,
@@ -97,7 +103,18 @@ def evaluate(
             ),
         ),
     ] = "none",
-    output_format: ReportFormatOption = "table",
+    output_format: Annotated[
+        EvaluationFormat,
+        typer.Option(
+            "--format",
+            help=t(
+                "How to write the result: csv for spreadsheets, sarif and junit for other tools, "
+                "parquet for large runs.",
+                "结果的输出格式：csv 供电子表格使用，sarif 与 junit 供其他工具使用，"
+                "parquet 供大批量运行。",
+            ),
+        ),
+    ] = "table",
     output: OutputOption = STDOUT,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
@@ -105,35 +122,96 @@ def evaluate(
 ) -> None:
     """Decide cases by a rule pack."""
     from carnet.cli.days import parse_as_of
+    from carnet.cli.large import LARGE_ENGINES, LARGE_FORMATS, check_format
+    from carnet.rules.engine import check_engine
+
+    chosen = check_engine(engine)
+    check_format(engine, output_format, output, is_explained=explain != "none")
+    request = _Request(
+        facts, chosen, parse_as_of(as_of), workspace or (Path() if facts is None else None), output
+    )
+    # Explanations are told by the reference, over all facts at once.
+    if explain == "none" and chosen in LARGE_ENGINES and output_format in LARGE_FORMATS:
+        sys.exit(_decide_large(pack, request, output_format))
+    sys.exit(_decide(pack, request, explain, output_format))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked for.
+
+    Args:
+        facts: Where the facts are; None reads those of the workspace.
+        engine: The engine.
+        as_of: The date that decides.
+        workspace: The workspace, None outside one.
+        output: Where the result goes.
+    """
+
+    facts: Path | None
+    engine: "Engine"
+    as_of: "date"
+    workspace: Path | None
+    output: Path
+
+
+def _decide(name: str, request: _Request, explain: Explain, output_format: EvaluationFormat) -> int:
+    from carnet.cli.large import read_given
     from carnet.cli.reporting import write_evaluation
-    from carnet.facts.intake import read_facts_json
-    from carnet.rules import engine as engines
     from carnet.rules.stages import Stages
 
-    engines.check_engine(engine)
-    day = parse_as_of(as_of)
-    loaded, before, confirmed = _load(workspace, pack, day)
-    given = read_facts_json(facts)
+    pack, before, confirmed = _load(request.workspace, name, request.as_of)
 
     def confirmed_of(each: "Pack") -> frozenset[str]:
         return confirmed.get(each.id, frozenset())
 
-    stages = Stages(given, day, engine, confirmed_of, before.__getitem__)
-    result = stages.result(loaded)
+    given = read_given(request.facts, request.workspace)
+    stages = Stages(given, request.as_of, request.engine, confirmed_of, before.__getitem__)
+    result = stages.result(pack)
     document = result.to_json()
     if explain != "none":
         from carnet.rules.explain import explain_cases
 
         document["explanations"] = explain_cases(
-            loaded,
+            pack,
             given,
-            day,
-            confirmed_of(loaded),
-            earlier=stages.earlier(loaded),
+            request.as_of,
+            confirmed_of(pack),
+            earlier=stages.earlier(pack),
             only_failed=explain == "fails",
         )
-    write_evaluation(loaded, document, output_format, output)
-    sys.exit(result.exit_code)
+    assert output_format != "parquet", "it is written in bulk alone"
+    write_evaluation(pack, document, output_format, request.output)
+    return result.exit_code
+
+
+def _decide_large(name: str, request: _Request, output_format: str) -> int:
+    from carnet.cli.large import open_source, options_of, read_given, write_large
+    from carnet.rules.bulk.run import open_run
+    from carnet.rules.bulk.sources import GivenFacts
+    from carnet.rules.decision import NOTHING_EARLIER
+    from carnet.rules.stages import Stages
+
+    pack, before, confirmed = _load(request.workspace, name, request.as_of)
+    source: AbstractContextManager[FactSource] = open_source(request.facts, request.workspace)
+    earlier = NOTHING_EARLIER
+    if before:
+        # What earlier stages decided is facts in memory, and so are those that they read.
+        given = read_given(request.facts, request.workspace)
+        stages = Stages(
+            given,
+            request.as_of,
+            request.engine,
+            lambda each: confirmed.get(each.id, frozenset()),
+            before.__getitem__,
+        )
+        source, earlier = nullcontext(GivenFacts(given)), stages.earlier(pack)
+    with source as opened:
+        options = options_of(request.engine, request.workspace)
+        trusted = confirmed.get(pack.id, frozenset())
+        with open_run(pack, opened, request.as_of, trusted, earlier, options) as results:
+            write_large(results, output_format, request.output)
+            return results.exit_code
 
 
 def register(app: typer.Typer) -> None:
