@@ -9,9 +9,13 @@ from datetime import date
 from typing import Any, Final
 
 _INDENT: Final = 2
+_LINE_MAX: Final = 100
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _READ_OTHERWISE = re.compile(r"true|false|null|yes|no|on|off|y|n", re.IGNORECASE)
 _SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+_WORKBOOK_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+"""Readers of workbooks take `_x000D_` for an escape of theirs, so that it is never written."""
+
 _BYTE, _PLANE = 0x100, 0x10000
 
 
@@ -32,9 +36,16 @@ def quote(text: str) -> str:
     >>> print(quote('c.kind == "eu_doc"'))
     'c.kind == "eu_doc"'
     """
-    if '"' in text and "'" not in text and text.isprintable():
+    if '"' in text and "'" not in text and text.isprintable() and not has_escape(text):
         return f"'{text}'"
-    return f'"{"".join(map(_escape, text))}"'
+    escaped = "".join(map(_escape, text))
+    hidden = _WORKBOOK_ESCAPE.sub(lambda _: "\\x5f", escaped)
+    return f'"{hidden}"'
+
+
+def has_escape(text: str) -> bool:
+    """Return whether a reader of workbooks would take a part of a text for an escape."""
+    return _WORKBOOK_ESCAPE.search(text) is not None
 
 
 def emit_scalar(value: Any) -> str:
@@ -46,7 +57,8 @@ def emit_scalar(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     assert isinstance(value, str), f"a pack holds no {type(value).__name__}"
-    if _PLAIN.fullmatch(value) and not _READ_OTHERWISE.fullmatch(value):
+    is_plain = _PLAIN.fullmatch(value) and not _READ_OTHERWISE.fullmatch(value)
+    if is_plain and not has_escape(value):
         return value
     return quote(value)
 
@@ -78,8 +90,9 @@ def _lines(value: Any, indent: int) -> Iterator[str]:
 def _mapping(value: Mapping[str, Any], indent: int) -> Iterator[str]:
     for key, item in value.items():
         start = f"{' ' * indent}{emit_scalar(key)}:"
-        if _is_small(item):
-            yield f"{start} {emit_flow(item)}"
+        line = f"{start} {emit_flow(item)}" if _is_small(item) else ""
+        if line and (len(line) <= _LINE_MAX or not isinstance(item, Mapping)):
+            yield line
         else:
             yield start
             yield from _lines(item, indent + _INDENT)

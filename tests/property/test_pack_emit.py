@@ -15,7 +15,7 @@ TRAPS = [
     "{a", "[", "*x", "&x", "!t", "%", "@", "`", "'", '"', "it's", 'say "x"', "\\n", "\n", "\r\n",
     "\t", "\x00", "\x7f", "\x85", "\u2028", "\ufeff", "\ufffe", "😀", "中文：值", "=1+1", "---",
     "...", "? a", "|", ">", "<<", "=", "_x000D_", "on", "y", "1_000", "0x1f", ".inf", ".NaN",
-    "12:30:45",
+    "12:30:45", "a_x0041_x0042_",
 ]  # fmt: skip
 TEXTS = st.one_of(st.sampled_from(TRAPS), st.text(st.characters(exclude_categories=["Cs"])))
 SCALARS = st.one_of(
@@ -24,9 +24,10 @@ SCALARS = st.one_of(
     st.integers(-INTEGER_MAX, INTEGER_MAX),
     st.dates(min_value=date(1, 1, 1)),
 )
+KEYS = TEXTS.filter(str.isascii)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)),
     max_leaves=12,
 )
 

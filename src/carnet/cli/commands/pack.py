@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from carnet.cli.commands import pack_change, pack_diff
+from carnet.cli.commands import pack_change, pack_diff, pack_workbook
 from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS
 from carnet.cli.language import say, t
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
@@ -220,4 +220,5 @@ def register(program: typer.Typer) -> None:
     """Add the command group to the program."""
     pack_change.register(app)
     pack_diff.register(app)
+    pack_workbook.register(app)
     program.add_typer(app, name="pack")
