@@ -9,6 +9,7 @@ install is installed when this process may, and else printed as the one line to 
 """
 
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -267,6 +268,31 @@ def command_contracts(arguments: Sequence[str]) -> int:
     return run(PYTHON, "-m", "carnet.contracts.build", *mode, *rest)
 
 
+def ensure_peers(home: Path) -> None:
+    """Install what Carnet is measured against; one that does not install is named later."""
+    wanted = ROOT / "benchmarks" / "requirements.txt"
+    stamp = home / "carnet-lock"
+    current = digest_of(wanted)
+    if stamp.is_file() and stamp.read_text() == current:
+        return
+    print("Installing the benchmark's peers", flush=True)
+    if not (home / "bin" / "python").is_file():
+        need(sys.executable, "-m", "venv", home)
+    missing = {}
+    for line in wanted.read_text().splitlines():
+        name = line.partition("==")[0]
+        if not line or line.startswith("#"):
+            continue
+        command = (VENV / "bin" / "uv", "pip", "install", "-q", "--python", home, line)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            missing[name] = f"does not install: {done.stderr.strip().splitlines()[-1]}"
+            print(f"{name} {missing[name]}", file=sys.stderr)
+    (home / "missing.json").write_text(json.dumps(missing))
+    if not missing:
+        stamp.write_text(current)
+
+
 def command_bench(arguments: Sequence[str]) -> int:
     """Run one benchmark of benchmarks/, named without its suffix."""
     names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
@@ -276,7 +302,11 @@ def command_bench(arguments: Sequence[str]) -> int:
         return EXIT_UNUSABLE
     ensure_packages("dev")
     ensure_anvil()
-    return run(PYTHON, ROOT / "benchmarks" / f"{arguments[0]}.py", *arguments[1:])
+    peers = CACHE / "peers"
+    if arguments[0] == "rules":
+        ensure_peers(peers)
+    script = ROOT / "benchmarks" / f"{arguments[0]}.py"
+    return run(PYTHON, script, *arguments[1:], env={"CARNET_BENCH_PEERS": str(peers)})
 
 
 def command_lock(arguments: Sequence[str]) -> int:
