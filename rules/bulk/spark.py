@@ -99,6 +99,8 @@ _SETTINGS: Final = {
 _LOCAL_SETTINGS: Final = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    # Compiling takes longer than the rows that one machine should be given to Spark with.
+    "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": _PARTITIONS_LOCAL,
     "spark.default.parallelism": _PARTITIONS_LOCAL,
 }
@@ -114,8 +116,11 @@ def run_on_spark(steps: Sequence[Step], database: BulkDatabase) -> None:
         _send_facts(steps, session, database)
         for step in steps:
             frame = session.sql(render(step.query, "spark"))
-            # A table is worked out once; its later readers need not know how.
-            frame = frame if step.is_view else frame.localCheckpoint()
+            if not step.is_view:
+                # A table is worked out once; the plans of its later readers begin with its file.
+                path = str(database.folder / "steps" / step.name)
+                frame.write.parquet(path)
+                frame = session.read.schema(frame.schema).parquet(path)
             frame.createOrReplaceTempView(step.name)
         for step in steps:
             if is_kept(step.name):
