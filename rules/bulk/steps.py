@@ -18,7 +18,7 @@ class Step:
     """
 
     name: str
-    query: exp.Expression
+    query: exp.Expr
     is_view: bool = False
 
     @property

@@ -1,0 +1,51 @@
+"""From a pack to the queries that decide it: the entry to the compiler.
+
+The order of the steps: views of facts with what is computed of each alone (`v_`), who is in which
+case (`i_`, `m_`), what is left to the reference (`r_handed`), the cases (`kn`, `p`, `b`, `k`),
+derived fields and measures that read more than one fact (`d_`, `q_`), the rules (`n_`, `x_`, `e_`),
+and the results (`r_`).
+
+Source: docs/adr/0015-packs-become-sql.md.
+"""
+
+from datetime import date
+
+from carnet.rules.ast import Pack
+from carnet.rules.bulk.cases import add_decided, add_named
+from carnet.rules.bulk.definitions import add_tables, add_views, read_by_case
+from carnet.rules.bulk.handed import add_handed
+from carnet.rules.bulk.members import add_members
+from carnet.rules.bulk.outcome import add_results
+from carnet.rules.bulk.plan import CASES, NAMED_CASES, start_plan
+from carnet.rules.bulk.refused import check_compiles
+from carnet.rules.bulk.rules import add_rule
+from carnet.rules.bulk.steps import Step
+
+
+def compile_pack(pack: Pack, as_of: date, confirmed: frozenset[str]) -> tuple[Step, ...]:
+    """Return the queries that decide a pack on a date, in the order in which they are run.
+
+    Args:
+        pack: A checked pack.
+        as_of: The date of the decisions, within the pack's window.
+        confirmed: The U parameters that officers have confirmed.
+
+    Raises:
+        RulePackError: The pack uses what this engine does not compile.
+    """
+    check_compiles(pack)
+    plan = start_plan(pack, as_of, confirmed)
+    types = sorted({pack.case.fact_type, *(path.fact_type for path in pack.paths)})
+    left = add_views(plan, types)
+    add_members(plan)
+    add_named(plan)
+    early = read_by_case(plan)
+    plan.cases = NAMED_CASES
+    add_tables(plan, [key for key in left if key in early])
+    add_handed(plan)
+    add_decided(plan)
+    plan.cases = CASES
+    add_tables(plan, [key for key in left if key not in early])
+    compiled = [add_rule(plan, index) for index in range(len(pack.rules))]
+    add_results(plan, compiled)
+    return tuple(plan.steps)

@@ -1,0 +1,154 @@
+"""Cases that the reference decides: too many facts for a rule, or numbers beyond 128 bits.
+
+How many combinations of facts a rule tries in a case is bounded (PF-18). The bound is checked in
+two rounds: the first looks at each type alone and lets nearly everything pass; only what it holds
+back is counted exactly, and what is still above the bound by the numbers of facts alone goes to the
+reference, whose lines may narrow it further.
+
+Source: docs/spec/pack-format.md, PF-18.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from carnet.rules.budget import COMBINATIONS_MAX
+from carnet.rules.bulk.plan import Plan
+from carnet.rules.bulk.sql import (
+    Sql,
+    aliased,
+    all_of,
+    cast,
+    coalesced,
+    column,
+    compared,
+    either,
+    equal,
+    name_of,
+    number,
+    relation,
+    text,
+)
+
+
+def _limits(plan: Plan) -> dict[str, int]:
+    """Return for each type how many facts in one case no rule can find too many."""
+    result: dict[str, int] = {}
+    for rule in plan.pack.rules:
+        blocks = len(rule.without)
+        factors = len(rule.match) + (1 if blocks else 0)
+        if not factors:
+            continue
+        limit = _root(COMBINATIONS_MAX // max(blocks, 1), factors)
+        for _, fact_type in rule.aliases:
+            result[fact_type] = min(limit, result.get(fact_type, limit))
+    return result
+
+
+def _root(number: int, degree: int) -> int:
+    """Return the integer root of a number, rounded down."""
+    low, high = 0, number
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**degree <= number else (low, middle - 1)
+    return low
+
+
+def _counted(plan: Plan, fact_type: str) -> exp.Select:
+    """Return the number of facts of a type by case."""
+    return (
+        exp.select(
+            aliased(column("m", "case_id"), "case_id"),
+            aliased(exp.Count(this=exp.Star()), "n"),
+        )
+        .from_(relation(plan.members[fact_type].relation, "m"))
+        .group_by(column("m", "case_id"))
+    )
+
+
+def _many(plan: Plan, fact_type: str, limit: int) -> exp.Select:
+    """Return the cases with more facts of a type than its limit."""
+    member = plan.members[fact_type]
+    if not member.has_case:
+        # Facts that are in every case: all cases have too many or none has.
+        total = exp.select(exp.Count(this=exp.Star())).from_(relation(member.relation, "m"))
+        query = exp.select(aliased(column("c", "id"), "case_id"))
+        query = query.from_(relation(f"f_{plan.pack.case.fact_type}", "c"))
+        return query.where(compared(total.subquery(), ">", number(limit)))
+    query = exp.select(aliased(column("m", "case_id"), "case_id")).from_(
+        relation(member.relation, "m")
+    )
+    return query.group_by(column("m", "case_id")).having(
+        compared(exp.Count(this=exp.Star()), ">", number(limit))
+    )
+
+
+def _product(counts: Sequence[Sql]) -> Sql:
+    """Return a product that is cut off above the bound, so that it cannot overflow."""
+    most = number(COMBINATIONS_MAX + 1)
+    result: Sql = number(1)
+    for one in counts:
+        capped = exp.Least(this=one, expressions=[most])
+        result = exp.Least(
+            this=exp.Mul(this=exp.Paren(this=result), expression=capped), expressions=[most]
+        )
+    return result
+
+
+def _excess(matched: Sequence[Sql], blocks: Sequence[Sql]) -> Iterator[Sql]:
+    """Yield the numbers of combinations of which none may be above the bound."""
+    for end in range(1, len(matched) + 1):
+        yield _product(matched[:end])
+    if blocks:
+        total = blocks[0]
+        for one in blocks[1:]:
+            total = exp.Paren(this=exp.Add(this=total, expression=one))
+        yield _product([*matched, total])
+
+
+def add_handed(plan: Plan) -> None:
+    """Add `r_handed`, the cases that the reference decides."""
+    limits = {
+        kind: limit
+        for kind, limit in sorted(_limits(plan).items())
+        # A case has one fact of its own type.
+        if kind != plan.pack.case.fact_type
+    }
+    queries: list[exp.Query] = []
+    if limits:
+        union = all_of([_many(plan, kind, limit) for kind, limit in limits.items()])
+        plan.add("s", exp.select("case_id").distinct().from_(union.subquery(alias="u", copy=False)))
+        queries.append(_over(plan, list(limits)))
+    if not queries:
+        nobody = exp.select(aliased(text(""), "case_id")).where(exp.false())
+        queries.append(nobody)
+    plan.add(
+        "r_handed",
+        exp.select("case_id").distinct().from_(all_of(queries).subquery(alias="u", copy=False)),
+    )
+
+
+def _over(plan: Plan, types: list[str]) -> exp.Select:
+    """Return the held back cases that are above the bound by the numbers of their facts."""
+    query = exp.select(aliased(column("s", "case_id"), "case_id")).from_(relation("s", "s"))
+    counts: dict[str, Sql] = {plan.pack.case.fact_type: cast(number(1), "BIGINT")}
+    for place, kind in enumerate(types):
+        alias = f"c{place}"
+        if not plan.members[kind].has_case:
+            total = exp.select(exp.Count(this=exp.Star())).from_(relation(f"m_{kind}", "m"))
+            counts[kind] = total.subquery()
+            continue
+        on = equal(column(alias, "case_id"), column("s", "case_id"))
+        counted = _counted(plan, kind).subquery(alias=name_of(alias))
+        query = query.join(counted, on=on, join_type="LEFT")
+        counts[kind] = coalesced(column(alias, "n"), number(0))
+    shapes = {
+        (tuple(kind for _, kind in rule.match), tuple(one.fact_type for one in rule.without))
+        for rule in plan.pack.rules
+    }
+    tests = [
+        compared(one, ">", number(COMBINATIONS_MAX))
+        for matched, blocks in sorted(shapes)
+        for one in _excess([counts[kind] for kind in matched], [counts[kind] for kind in blocks])
+    ]
+    return query.where(either(*tests))

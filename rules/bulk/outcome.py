@@ -1,0 +1,192 @@
+"""The result tables `r_...`: what is decided of each case, from the keys that the rules left.
+
+`r_case` is a table; what holds texts are views, so that a reader takes them a range of cases at a
+time. Their names and columns are what `carnet.rules.bulk.results` reads.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from carnet.rules.bulk.frame import Frame
+from carnet.rules.bulk.plan import Membership, Plan
+from carnet.rules.bulk.rules import Compiled, case_frame, scope_verdicts
+from carnet.rules.bulk.sql import (
+    Sql,
+    aliased,
+    all_of,
+    case,
+    column,
+    equal,
+    exists,
+    is_known,
+    is_null,
+    name_of,
+    negated,
+    number,
+    relation,
+    text,
+)
+from carnet.rules.bulk.told import (
+    broken_query,
+    confirmed_of_case,
+    confirmed_queries,
+    error_queries,
+    finding_query,
+    not_applicable_query,
+)
+from carnet.rules.bulk.values import all_hold, may_hold
+
+_DECISIVE = frozenset({"blocking", "major"})
+
+
+def add_results(plan: Plan, compiled: Sequence[Compiled]) -> None:
+    """Add the result tables."""
+    _add_case(plan, compiled)
+    _add_measures(plan)
+    findings = [finding_query(plan, one) for one in compiled if one.is_asked and one.rule.message]
+    _add_union(plan, "r_finding", findings)
+    errors = [query for one in compiled for query in error_queries(plan, one)]
+    _add_union(plan, "r_error", [broken_query(), *errors])
+    skipped = (not_applicable_query(plan, one.rule) for one in compiled)
+    _add_union(plan, "r_not_applicable", [query for query in skipped if query is not None])
+    confirmed = [*confirmed_of_case(plan)]
+    confirmed += [query for one in compiled for query in confirmed_queries(plan, one)]
+    _add_union(plan, "r_confirmed", confirmed, is_distinct=True)
+    _add_unreached(plan)
+
+
+def _add_union(
+    plan: Plan, name: str, queries: Sequence[exp.Query], *, is_distinct: bool = False
+) -> None:
+    """Add a result; where a pack has nothing of the kind there is no table."""
+    if not queries:
+        return
+    union = all_of(queries)
+    if is_distinct:
+        union = exp.select("*").distinct().from_(union.subquery(alias=name_of("u"), copy=False))
+    plan.add(name, union, is_view=True)
+
+
+# --- conformity -------------------------------------------------------------------------------
+
+
+def _add_case(plan: Plan, compiled: Sequence[Compiled]) -> None:
+    decisive = [
+        _ids_of(one.sure) for one in compiled if one.is_asked and one.rule.severity in _DECISIVE
+    ]
+    failed = [query for one in compiled for query in _failed(plan, one)]
+    query = exp.select(aliased(column("p", "case_id"), "case_id")).from_(relation("p", "p"))
+    branches: list[tuple[Sql, Sql]] = []
+    for alias, queries, verdict in (
+        ("n", decisive, "nonconforming"),
+        ("u", [_ids_of("b"), *failed], "undetermined"),
+    ):
+        if queries:
+            listed = (
+                exp.select("case_id")
+                .distinct()
+                .from_(all_of(queries).subquery(alias="x", copy=False))
+            )
+            on = equal(column(alias, "case_id"), column("p", "case_id"))
+            query = query.join(listed.subquery(alias=name_of(alias)), on=on, join_type="LEFT")
+            branches.append((is_known(column(alias, "case_id")), text(verdict)))
+    query = query.select(aliased(case(branches, text("conforming")), "conformity"))
+    plan.add("r_case", query)
+
+
+def _ids_of(name: str) -> exp.Select:
+    return exp.select(aliased(column("c", "case_id"), "case_id")).from_(relation(name, "c"))
+
+
+def _failed(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
+    """Yield the cases in which a rule has an error."""
+    rule = compiled.rule
+    if compiled.may_err:
+        yield _ids_of(compiled.unsure)
+    frame = case_frame(plan)
+    scope = all_hold(scope_verdicts(frame, rule))
+    if not compiled.is_asked:
+        # In scope it is an error, in a scope that is unknown as well.
+        yield _not_false(plan, compiled)
+        return
+    if not scope.is_certain:
+        frame.where(is_null(scope.sql))
+        yield frame.select([("case_id", frame.case_id)])
+    if compiled.unconfirmed:
+        frame = case_frame(plan)
+        frame.where(scope_sure(frame, compiled))
+        table = plan.fresh("n")
+        inner = exp.select(number(1)).from_(relation(compiled.rests, table))
+        listed = [text(name) for name in compiled.unconfirmed]
+        inner = inner.where(
+            equal(column(table, "case_id"), frame.case_id),
+            exp.In(this=column(table, "parameter"), expressions=listed),
+        )
+        frame.where(exists(inner))
+        yield frame.select([("case_id", frame.case_id)])
+
+
+def scope_sure(frame: Frame, compiled: Compiled) -> Sql:
+    """Return whether all lines of a rule's scope are true."""
+    return all_hold(scope_verdicts(frame, compiled.rule)).sql
+
+
+def _not_false(plan: Plan, compiled: Compiled) -> exp.Query:
+    frame = case_frame(plan)
+    frame.where(may_hold(scope_verdicts(frame, compiled.rule)))
+    return frame.select([("case_id", frame.case_id)])
+
+
+# --- measures ---------------------------------------------------------------------------------
+
+
+def _add_measures(plan: Plan) -> None:
+    queries = []
+    for name in sorted(plan.pack.measures):
+        info = plan.computed["", name]
+        query = exp.select(
+            aliased(column("q", "case_id"), "case_id"),
+            aliased(text(name), "name"),
+            aliased(column("q", "value"), "value"),
+        ).from_(relation(info.relation, "q"))
+        queries.append(query.where(is_known(column("q", "value"))))
+    _add_union(plan, "r_measure", queries)
+
+
+# --- facts that reach no case -----------------------------------------------------------------
+
+
+def _add_unreached(plan: Plan) -> None:
+    queries: list[exp.Query] = []
+    for fact_type in sorted(plan.members):
+        query = exp.select(
+            aliased(text(fact_type), "type"), aliased(column("f", "id"), "id")
+        ).from_(relation(f"f_{fact_type}", "f"))
+        reached = _reached(plan, plan.members[fact_type])
+        queries.append(query.where(negated(exists(reached))))
+    _add_union(plan, "r_unreached", queries)
+
+
+def _reached(plan: Plan, member: Membership) -> exp.Select:
+    """Return the cases shown that a fact `f` belongs to."""
+    one = exp.select(number(1))
+    if not member.has_case:
+        query = one.from_(relation("p", "p"))
+        everything = any(
+            path.fact_type == member.fact_type and not path.links for path in plan.pack.paths
+        )
+        if everything:
+            return query
+        inner = relation(f"i_{member.fact_type}", "i")
+        return query.join(inner, on=equal(column("i", "id"), column("f", "id")))
+    if member.case_field is not None:
+        own = column("f", member.case_field)
+        return one.from_(relation("p", "p")).where(equal(column("p", "case_id"), own))
+    query = one.from_(relation(f"i_{member.fact_type}", "i")).where(
+        equal(column("i", "id"), column("f", "id"))
+    )
+    if not plan.pack.case.when:
+        return query
+    on = equal(column("p", "case_id"), column("i", "case_id"))
+    return query.join(relation("p", "p"), on=on)

@@ -1,0 +1,350 @@
+"""What is told of a decision: findings, errors, rules that do not apply, confirmed parameters.
+
+Source: docs/spec/pack-format.md, PF-7, PF-11, PF-13; `rules/finding.py` is the meaning.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from carnet.core.text import Text
+from carnet.rules.ast import (
+    Call,
+    Choice,
+    Constant,
+    FieldRef,
+    Lookup,
+    Reason,
+    Rule,
+    Template,
+    Value,
+    conditions_of,
+    parts_of,
+    texts_of,
+    values_of,
+)
+from carnet.rules.bulk.frame import Frame
+from carnet.rules.bulk.plan import CASES, NAMED_CASES, Plan, key_of
+from carnet.rules.bulk.rests import rests_lines
+from carnet.rules.bulk.rules import (
+    Compiled,
+    block_of,
+    case_frame,
+    scope_verdicts,
+    told_frame,
+)
+from carnet.rules.bulk.sql import (
+    FALSE,
+    Pair,
+    Sql,
+    among,
+    as_text,
+    both,
+    case,
+    cast,
+    coalesced,
+    column,
+    equal,
+    exists,
+    is_false,
+    is_null,
+    joined_text,
+    number,
+    pair,
+    relation,
+    text,
+)
+from carnet.rules.bulk.values import all_hold, line_verdicts, may_hold, worth_of
+from carnet.rules.finding import CASE_RULE, NOT_RECORDED
+from carnet.rules.format.template import text_of
+from carnet.rules.parameters import unconfirmed_cause
+
+_YES, _NO = Text("yes", "是"), Text("no", "否")
+Columns = list[tuple[str, Sql]]
+
+
+# --- findings ---------------------------------------------------------------------------------
+
+
+def _pick(frame: Frame, field: FieldRef) -> tuple[Sql, Sequence[Reason]]:
+    """Return the place of the candidate that decided a derived field, and the reasons."""
+    key = key_of(field)
+    assert key is not None, "a reason belongs to a derived field"
+    info = frame.plan.computed[key]
+    body = info.definition.body
+    assert isinstance(body, Choice), "only choices have reasons"
+    reasons = [one.reason for one in body.candidates if one.reason is not None]
+    if info.is_local:
+        _, holder = frame.referred(field)
+        return holder.column(f"{key[1]}$pick"), reasons
+    return frame.computed_of(info, field).column("value$pick"), reasons
+
+
+def _by_pick(pick: Sql, texts: Sequence[str], default: Sql | None) -> Sql:
+    branches = [(equal(pick, number(at)), text(one)) for at, one in enumerate(texts)]
+    return case(branches, default)
+
+
+def _spell(frame: Frame, value: Value, language: str) -> Sql:
+    missing = text(NOT_RECORDED.in_language(language))  # type: ignore[arg-type]
+    if isinstance(value, FieldRef) and value.is_reason:
+        pick, reasons = _pick(frame, value)
+        return _by_pick(pick, [getattr(one.text, language) for one in reasons], missing)
+    worth = worth_of(frame, value)
+    if value.kind == "boolean":
+        yes, no = (text(getattr(one, language)) for one in (_YES, _NO))
+        return case([(worth.sql, yes), (is_false(worth.sql), no)], missing)
+    shown = worth.sql if value.kind in {"string", "strings"} else as_text(worth.sql)
+    return shown if worth.is_certain else coalesced(shown, missing)
+
+
+def _filled(frame: Frame, template: Template) -> Pair:
+    def spelled(parts: Sequence[str | Value], language: str) -> Sql:
+        return joined_text(
+            [text(one) if isinstance(one, str) else _spell(frame, one, language) for one in parts]
+        )
+
+    return spelled(template.en, "en"), spelled(template.zh, "zh")
+
+
+def _json_text(value: Sql) -> Sql:
+    """Return a text as JSON spells it; facts hold no control characters."""
+    escaped: Sql = value
+    for plain, spelled in (("\\", "\\\\"), ('"', '\\"')):
+        escaped = exp.Replace(this=escaped, expression=text(plain), replacement=text(spelled))
+    return joined_text([text('"'), escaped, text('"')])
+
+
+def _json_value(frame: Frame, value: Value) -> tuple[Sql, bool]:
+    """Return a value as JSON spells it, and whether it is always there."""
+    if isinstance(value, FieldRef) and value.is_reason:
+        pick, reasons = _pick(frame, value)
+        return _by_pick(pick, [json.dumps(one.id) for one in reasons], None), False
+    worth = worth_of(frame, value)
+    if value.kind in {"string", "strings"}:
+        return _json_text(worth.sql), worth.is_certain
+    if value.kind == "boolean":
+        return case([(worth.sql, text("true")), (is_false(worth.sql), text("false"))]), False
+    if value.kind == "date":
+        return joined_text([text('"'), as_text(worth.sql), text('"')]), worth.is_certain
+    return as_text(worth.sql), worth.is_certain
+
+
+def _evidence(rule: Rule) -> dict[str, Value]:
+    """Return the values that a finding lists, by name."""
+    listed = [*texts_of(rule)]
+    listed += [
+        part
+        for one in conditions_of(rule.when)
+        for value in values_of(one)
+        for part in parts_of(value)
+    ]
+    named = [one for one in listed if not isinstance(one, Constant | Call | Lookup)]
+    return dict(sorted((text_of(one), one) for one in named))
+
+
+def _values_json(frame: Frame, rule: Rule) -> Sql:
+    parts: list[Sql] = []
+    for name, value in _evidence(rule).items():
+        spelled, is_certain = _json_value(frame, value)
+        part = joined_text([text(f",{json.dumps(name)}:"), spelled])
+        parts.append(part if is_certain else coalesced(part, text("")))
+    inside = exp.Substring(this=joined_text(parts), start=number(2))
+    return joined_text([text("{"), inside, text("}")])
+
+
+def _facts(frame: Frame, rule: Rule) -> Sql:
+    """Return the facts of a choice and the case's own, each once, sorted by type and id."""
+    case_type = frame.plan.pack.case.fact_type
+    listed = [(case_type, frame.case_id)]
+    for alias, kind in rule.match:
+        # The case's own fact is the only one of its type in the case.
+        if kind != case_type:
+            listed.append((kind, frame.holder(alias)[2].column("id")))
+    listed.sort(key=lambda one: one[0])
+    structs = [
+        exp.Struct(
+            expressions=[
+                exp.PropertyEQ(this=exp.to_identifier("type"), expression=text(kind)),
+                exp.PropertyEQ(this=exp.to_identifier("id"), expression=key),
+            ]
+        )
+        for kind, key in listed
+    ]
+    array = exp.Array(expressions=structs)
+    kinds = [kind for kind, _ in listed]
+    return exp.ArraySort(this=array) if len(set(kinds)) < len(kinds) else array
+
+
+def finding_query(plan: Plan, compiled: Compiled) -> exp.Query:
+    """Return the findings of a rule."""
+    rule = compiled.rule
+    assert rule.message is not None, "only a rule with a message raises a finding"
+    assert rule.remedy is not None, "a message comes with a remedy"
+    assert rule.severity is not None, "a finding has a severity"
+    frame = told_frame(plan, compiled, compiled.sure)
+    message, remedy = _filled(frame, rule.message), _filled(frame, rule.remedy)
+    columns: Columns = [
+        ("case_id", frame.case_id),
+        ("rule", text(rule.id)),
+        ("severity", text(rule.severity)),
+        ("facts", _facts(frame, rule)),
+        ("choice", _text_list([column(frame.table, one) for one in compiled.ids])),
+        ("message_en", message[0]),
+        ("message_zh", message[1]),
+        ("remedy_en", remedy[0]),
+        ("remedy_zh", remedy[1]),
+        ("citation", _text_list([text(one) for one in rule.citation])),
+        ("values_json", _values_json(frame, rule)),
+    ]
+    return frame.select(columns)
+
+
+def _text_list(values: list[Sql]) -> Sql:
+    return cast(exp.Array(expressions=values), "ARRAY<TEXT>")
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+def _error(frame: Frame, rule: str, cause: Pair) -> exp.Query:
+    columns = [("case_id", frame.case_id), ("rule", text(rule))]
+    return frame.select([*columns, ("cause_en", cause[0]), ("cause_zh", cause[1])], distinct=True)
+
+
+def _scope_errors(plan: Plan, rule: Rule) -> Iterator[exp.Query]:
+    for index in range(len(rule.scope)):
+        frame = case_frame(plan)
+        verdicts = scope_verdicts(frame, rule)
+        if verdicts[index].is_certain:
+            continue
+        frame.where(may_hold(verdicts), is_null(verdicts[index].sql))
+        yield _error(frame, rule.id, verdicts[index].cause())
+
+
+def _unconfirmed_errors(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
+    rule = compiled.rule
+    for name in sorted(rule.direct - plan.confirmed):
+        frame = _in_scope(plan, rule)
+        yield _error(frame, rule.id, pair(unconfirmed_cause(plan.pack.parameters[name])))
+    for name in compiled.unconfirmed:
+        frame = _in_scope(plan, rule)
+        frame.where(_listed(compiled, frame, name))
+        yield _error(frame, rule.id, pair(unconfirmed_cause(plan.pack.parameters[name])))
+
+
+def _in_scope(plan: Plan, rule: Rule) -> Frame:
+    frame = case_frame(plan)
+    frame.where(*(one.sql for one in scope_verdicts(frame, rule)))
+    return frame
+
+
+def _listed(compiled: Compiled, frame: Frame, parameter: str) -> Sql:
+    """Return whether a rule rests on a parameter for a case."""
+    table = frame.plan.fresh("n")
+    inner = exp.select(number(1)).from_(relation(compiled.rests, table))
+    keys = [
+        equal(column(table, "case_id"), frame.case_id),
+        equal(column(table, "parameter"), text(parameter)),
+    ]
+    return exists(inner.where(both(*keys)))
+
+
+def _choice_errors(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
+    rule = compiled.rule
+    for index in range(len(rule.when)):
+        frame = told_frame(plan, compiled, compiled.unsure)
+        verdict = line_verdicts(frame, rule.when)[index]
+        if not verdict.is_certain:
+            frame.where(is_null(verdict.sql))
+            yield _error(frame, rule.id, verdict.cause())
+    for block in rule.without:
+        frame = told_frame(plan, compiled, compiled.unsure)
+        verdicts = block_of(frame, rule, block)
+        holds = all_hold(verdicts)
+        if not holds.is_certain:
+            frame.where(may_hold(verdicts), is_null(holds.sql))
+            yield _error(frame, rule.id, holds.cause())
+
+
+def error_queries(plan: Plan, compiled: Compiled) -> list[exp.Query]:
+    """Return the errors of a rule."""
+    found = [*_scope_errors(plan, compiled.rule), *_unconfirmed_errors(plan, compiled)]
+    if compiled.may_err:
+        found += _choice_errors(plan, compiled)
+    return found
+
+
+def broken_query() -> exp.Query:
+    """Return the errors of cases as a whole."""
+    columns = [
+        column("b", "case_id").as_("case_id"),
+        text(CASE_RULE).as_("rule"),
+        column("b", "en").as_("cause_en"),
+        column("b", "zh").as_("cause_zh"),
+    ]
+    return exp.select(*columns).from_(relation("b", "b"))
+
+
+# --- rules that do not apply ------------------------------------------------------------------
+
+
+def not_applicable_query(plan: Plan, rule: Rule) -> exp.Query | None:
+    """Return the cases that a rule does not apply to, with the reason of the first false line."""
+    if not rule.scope:
+        return None
+    frame = case_frame(plan)
+    verdicts = scope_verdicts(frame, rule)
+    frame.where(is_false(all_hold(verdicts).sql))
+    told = [
+        (is_false(one.sql), line.reason) for one, line in zip(verdicts, rule.scope, strict=True)
+    ]
+    return frame.select(
+        [
+            ("case_id", frame.case_id),
+            ("rule", text(rule.id)),
+            ("reason_en", case([(test, text(reason.en)) for test, reason in told])),
+            ("reason_zh", case([(test, text(reason.zh)) for test, reason in told])),
+        ]
+    )
+
+
+# --- confirmed parameters ---------------------------------------------------------------------
+
+
+def confirmed_queries(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
+    """Yield the cases that rest on a parameter that officers have confirmed."""
+    rule = compiled.rule
+    for name in sorted(rule.scope_unverified & plan.confirmed):
+        frame = case_frame(plan)
+        rests = rests_lines(frame, tuple(one.line for one in rule.scope), name)
+        if rests != FALSE:
+            frame.where(rests)
+            yield _confirmed(frame, name)
+    for name in sorted(rule.direct & plan.confirmed):
+        frame = case_frame(plan)
+        frame.where(may_hold(scope_verdicts(frame, rule)))
+        yield _confirmed(frame, name)
+    late = sorted((rule.unverified - rule.direct) & plan.confirmed)
+    if compiled.resting and late:
+        frame = Frame(plan, compiled.rests, case_id="case_id")
+        parameter = column(frame.table, "parameter")
+        frame.where(among(parameter, [text(name) for name in late]))
+        yield frame.select([("case_id", frame.case_id), ("parameter", parameter)])
+
+
+def _confirmed(frame: Frame, parameter: str) -> exp.Query:
+    return frame.select([("case_id", frame.case_id), ("parameter", text(parameter))])
+
+
+def confirmed_of_case(plan: Plan) -> Iterator[exp.Query]:
+    """Yield the cases whose being a case rests on a confirmed parameter; broken ones as well."""
+    values = [value for one in conditions_of(plan.pack.case.when) for value in values_of(one)]
+    plan.cases = NAMED_CASES
+    for name in sorted(plan.reads.of_values(values) & plan.confirmed):
+        frame = case_frame(plan)
+        frame.where(may_hold(line_verdicts(frame, plan.pack.case.when)))
+        frame.where(rests_lines(frame, plan.pack.case.when, name))
+        yield _confirmed(frame, name)
+    plan.cases = CASES
