@@ -53,6 +53,8 @@ FILES_MAX = 200
 PACK_SIZE_MAX = 8 * 1024 * 1024
 PACK_NODES_MAX = 600_000
 """Values of all files together; what reading them takes grows with their number."""
+TABLE_ROWS_MAX = 10_000
+"""Rows of all tables together, headers included."""
 _TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
 _FOLDERS = frozenset({"rules", "tables", "tests"})
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml")
@@ -336,11 +338,19 @@ def read_documents(folder: Path) -> dict[str, Any]:
         RulePackError: The folder cannot be read safely.
     """
     result: dict[str, Any] = {}
-    nodes = 0
+    nodes = rows = 0
     for name, data in read_files(folder).items():
         if name.startswith("tables/"):
             result[name] = grid = read_grid(data, name)
-            nodes += sum(len(row.cells) for row in grid.rows)
+            rows += len(grid.rows)
+            if rows > TABLE_ROWS_MAX:
+                raise _refuse(
+                    "CRN-R-003",
+                    name,
+                    f"The tables of the pack have more than {TABLE_ROWS_MAX} rows.",
+                    f"规则包的决策表合计超过 {TABLE_ROWS_MAX} 行。",
+                    Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
+                )
             continue
         result[name], count = parse_counted(data, name)
         nodes += count

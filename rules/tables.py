@@ -150,6 +150,7 @@ class CompiledTable:
             row.id: _unconfirmed(table, row) for row in table.rows if row.status == "U"
         }
         self._citations = {row.id: row.citation for row in table.rows}
+        self._tests: dict[Cell, Test | None] = {}
         self._rows = tuple(self._compiled(row, confirmed) for row in rows)
         self._fields: dict[str, Mapping[str, Scalar]] = {}
         self._index_column, self._by_value, self._others = self._index()
@@ -159,10 +160,16 @@ class CompiledTable:
         tests = tuple(
             (position, test)
             for position, cell in enumerate(row.cells)
-            if (test := test_of(cell)) is not None
+            if cell.intervals and (test := self._test(cell)) is not None
         )
         is_open = row.status == "U" and row_key(self.table.id, row.id) not in confirmed
         return CompiledRow(row, tests, self._unconfirmed[row.id] if is_open else None)
+
+    def _test(self, cell: Cell) -> Test | None:
+        """Return the test of a cell; cells that say the same share one."""
+        if cell not in self._tests:
+            self._tests[cell] = test_of(cell)
+        return self._tests[cell]
 
     # -- finding rows --
 

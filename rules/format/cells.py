@@ -6,6 +6,7 @@ Source: OMG DMN 1.5, 10.3.1.4 (unary tests); docs/spec/pack-format.md, PF-42.
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.text import Text
@@ -183,6 +184,7 @@ def is_empty(one: Interval) -> bool:
     return low is not None and high is not None and low > high
 
 
+@lru_cache(maxsize=16_384, typed=True)
 def cell_of(raw: Scalar, kind: ValueKind, choices: tuple[str, ...] = ()) -> Cell:
     """Return what a cell asks of an input.
 

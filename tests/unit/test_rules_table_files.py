@@ -203,6 +203,15 @@ def test_pack__digest_is_of_the_content_of_cells(
     assert (one.digest == other.digest) is is_same
 
 
+def test_pack__with_too_many_rows_in_all_is_refused(tmp_path: Path) -> None:
+    text = table_text("C", "in n integer,out x integer", *(f"r{n},{n},1" for n in range(1990)))
+    write_pack(tmp_path)
+    write_tables(tmp_path, {f"t{n}.csv": text for n in range(6)})
+    with pytest.raises(RulePackError, match="more than 10000 rows") as caught:
+        check_pack(tmp_path)
+    assert caught.value.code == "CRN-R-003"
+
+
 @pytest.mark.parametrize("name", ["listing.csv", "param.csv", "Steps.csv", "lookup.csv"])
 def test_pack__table_may_not_have_the_name_of_something_else(tmp_path: Path, name: str) -> None:
     (found,) = _defects(tmp_path, {name: GOOD})
