@@ -252,8 +252,8 @@ def _case(case: Case, *, only_failed: bool, only_rule: str | None) -> dict[str, 
         return None
     anchor = _key(case.anchor)
     if case.broken:
-        causes = [cause.to_json() for cause in case.broken]
-        return {"case": anchor, "causes": causes, "rules": [], "parameters": []}
+        broken = [cause.to_json() for cause in case.broken]
+        return {"case": anchor, "causes": broken, "rules": [], "parameters": []}
     told = []
     for rule, outcome in _outcomes(case, prepared):
         is_wanted = only_rule in {None, rule.id}

@@ -3,7 +3,7 @@
 Source: docs/spec/pack-format.md, PF-6 and PF-59.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -51,19 +51,30 @@ def _why_not(value: DatedValue, best: DatedValue | None, as_of: date) -> Text:
     )
 
 
-def _why(best: DatedValue, applying: int, as_of: date) -> Text:
+def _applies(value: DatedValue, as_of: date) -> bool:
+    until = value.valid_to or date.max
+    return value.valid_from <= as_of <= until and value.known_from <= as_of
+
+
+def _why(best: DatedValue, applying: Sequence[DatedValue], as_of: date) -> Text:
     until = Text(f" to {best.valid_to}", f" 至 {best.valid_to}") if best.valid_to else Text("", "")
     start = Text(
         f"applies from {best.valid_from}{until.en}, published on {best.known_from}",
         f"自 {best.valid_from}{until.zh} 适用，{best.known_from} 公布",
     )
-    if applying == 1:
+    count = len(applying)
+    if count == 1:
         return Text(
             f"{start.en}: the only value for {as_of}", f"{start.zh}：{as_of} 唯一适用的取值"
         )
+    if sum(one.known_from == best.known_from for one in applying) > 1:
+        return Text(
+            f"{start.en}: of {count} for {as_of} the one published last that begins last",
+            f"{start.zh}：{as_of} 适用的 {count} 个取值中最后公布且最晚起算者",
+        )
     return Text(
-        f"{start.en}: the one published last of {applying} for {as_of}",
-        f"{start.zh}：{as_of} 适用的 {applying} 个取值中最后公布者",
+        f"{start.en}: of {count} for {as_of} the one published last",
+        f"{start.zh}：{as_of} 适用的 {count} 个取值中最后公布者",
     )
 
 
@@ -86,10 +97,7 @@ def explain_parameter(parameter: Parameter, run: Run) -> dict[str, Any]:
     """Return a parameter with its law, the value in force and why no other one is."""
     best = value_in_force(parameter, run.as_of)
     values = []
-    applying = sum(
-        one.valid_from <= run.as_of <= (one.valid_to or date.max) and one.known_from <= run.as_of
-        for one in parameter.values
-    )
+    applying = [one for one in parameter.values if _applies(one, run.as_of)]
     for one in parameter.values:
         if one is best:
             values.append(_dated(one, _why(one, applying, run.as_of), is_in_force=True))

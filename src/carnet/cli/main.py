@@ -13,6 +13,7 @@ from carnet.cli.commands import (
     confirm,
     demo,
     evaluation,
+    explain,
     findings,
     keeper,
     ledger,
@@ -73,6 +74,7 @@ chain.register(app)
 confirm.register(pack.app)
 demo.register(app)
 evaluation.register(app)
+explain.register(app)
 findings.register(app)
 keeper.register(app)
 ledger.register(app)

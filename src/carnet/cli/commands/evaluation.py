@@ -41,7 +41,7 @@ EvaluationFormat = Literal["table", "json", "csv", "sarif", "junit", "parquet"]
 Confirmed = dict[str, frozenset[str]]
 
 
-def _load(
+def load_for(
     workspace: Path | None, name: str, as_of: "date"
 ) -> "tuple[Pack, dict[str, Pack], Confirmed]":
     """Return a pack, those that it comes after, and what officers confirmed of each; by id.
@@ -160,7 +160,7 @@ def _decide(name: str, request: _Request, explain: Explain, output_format: Evalu
     from carnet.cli.reporting import write_evaluation
     from carnet.rules.stages import Stages
 
-    pack, before, confirmed = _load(request.workspace, name, request.as_of)
+    pack, before, confirmed = load_for(request.workspace, name, request.as_of)
 
     def confirmed_of(each: "Pack") -> frozenset[str]:
         return confirmed.get(each.id, frozenset())
@@ -192,7 +192,7 @@ def _decide_large(name: str, request: _Request, output_format: str) -> int:
     from carnet.rules.decision import NOTHING_EARLIER
     from carnet.rules.stages import Stages
 
-    pack, before, confirmed = _load(request.workspace, name, request.as_of)
+    pack, before, confirmed = load_for(request.workspace, name, request.as_of)
     source: AbstractContextManager[FactSource] = open_source(request.facts, request.workspace)
     earlier = NOTHING_EARLIER
     if before:
