@@ -6,7 +6,7 @@ Source: docs/spec/pack-format.md, PF-4 and PF-5.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from carnet.core.canonical import INTEGER_MAX
@@ -147,7 +147,13 @@ def _fault(fact: Fact, en: str, zh: str) -> InputError:
     )
 
 
-_KINDS: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "date": date}
+_KINDS: dict[str, type] = {
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "date": date,
+    "instant": datetime,
+}
 _Shape = tuple[frozenset[str], dict[str, type]]
 
 
@@ -155,7 +161,7 @@ def _shapes() -> dict[str, _Shape]:
     return {
         name: (
             frozenset(field.name for field in one.fields.values() if field.is_required),
-            {field.name: _KINDS.get(field.kind, object) for field in one.fields.values()},
+            {field.name: _KINDS[field.kind] for field in one.fields.values()},
         )
         for name, one in FACT_TYPES.items()
     }
@@ -164,8 +170,9 @@ def _shapes() -> dict[str, _Shape]:
 _SHAPES: dict[str, _Shape] = _shapes()
 
 _SIGNATURES_MAX = 4096
-_signatures: dict[tuple[object, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
-"""Fields that need a look at their values, texts and integers, of facts seen to be in order.
+_Names = tuple[str, ...]
+_signatures: dict[tuple[object, ...], tuple[_Names, _Names, _Names]] = {}
+"""Fields that need a look at their values, of facts seen to be in order: texts, integers, instants.
 
 A signature is the type of a fact with the names and the types of its fields, in their order.
 """
@@ -190,9 +197,12 @@ def check_fact(fact: Fact) -> None:
             _signatures.clear()
         texts = tuple(name for name, value in fields.items() if type(value) is str)
         numbers = tuple(name for name, value in fields.items() if type(value) is int)
-        _signatures[signature] = (texts, numbers)
+        instants = tuple(name for name, value in fields.items() if type(value) is datetime)
+        _signatures[signature] = (texts, numbers, instants)
         return
-    texts, numbers = known
+    texts, numbers, instants = known
+    for name in instants:
+        _check_instant(fact, name, fields[name])
     for name in texts:
         if len(fields[name]) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # a text by the signature
             _check_size(fact, name, fields[name])
@@ -216,16 +226,29 @@ def _check_whole(fact: Fact) -> None:
         if kind is None:
             raise _fault(fact, f"there is no field {name!r:.80}", f"没有字段 {name!r:.80}")
         # Exact types: bool is an int to Python, and a datetime is a date.
-        if type(value) is not kind and kind is not object:
+        if type(value) is not kind:
             raise _fault(
                 fact,
                 f"{name} is {value!r:.80}, not of kind {kind.__name__}",
                 f"{name} 的值为 {value!r:.80}，类型应为 {kind.__name__}",
             )
+        if kind is datetime:
+            _check_instant(fact, name, value)
         if kind is str and len(value) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # kind is str
             _check_size(fact, name, value)
         if kind is int and not -INTEGER_MAX <= value <= INTEGER_MAX:  # type: ignore[operator]  # kind is int
             raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
+
+
+def _check_instant(fact: Fact, name: str, value: object) -> None:
+    """Refuse an instant that is not UTC to the second: engines compare whole seconds."""
+    assert isinstance(value, datetime), "an instant by its kind"
+    if value.utcoffset() != timedelta(0) or value.microsecond:
+        raise _fault(
+            fact,
+            f"{name} is {value.isoformat()}, not UTC to the second",
+            f"{name} 的值为 {value.isoformat()}，并非精确到秒的协调世界时",
+        )
 
 
 def _check_size(fact: Fact, name: str, value: object) -> None:

@@ -7,7 +7,7 @@ Source: docs/spec/pack-format.md, PF-8 and PF-15.
 """
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from math import isqrt
 from typing import Any
 
@@ -64,6 +64,11 @@ def wilson_lower_bps(successes: int, trials: int) -> int | None:
     return (a_term * BPS_ONE - _root_up(d_term * BPS_ONE**2)) // b_term
 
 
+def _date_of(instant: datetime) -> date:
+    """Return the day of an instant in UTC, which is how facts hold instants."""
+    return instant.date()
+
+
 def _days_between(start: date, end: date) -> int:
     return (end - start).days
 
@@ -81,6 +86,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ratio_bps_down": ratio_bps_down,
     "ratio_bps_up": ratio_bps_up,
     "wilson_lower_bps": wilson_lower_bps,
+    "date_of": _date_of,
     "days_between": _days_between,
     "add_days": _add_days,
     "add_months": months_later,

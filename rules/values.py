@@ -8,9 +8,10 @@ Source: docs/spec/pack-format.md, PF-7, PF-12, PF-14, PF-15.
 
 import operator
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import cast
 
+from carnet.core.clock import format_instant
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import (
@@ -323,6 +324,8 @@ def holds(lines: Lines, bindings: Bindings, case: Case) -> Verdict:
 
 def day_or_value(value: Known) -> str | int | bool:
     """Return a value as JSON spells it."""
+    if isinstance(value, datetime):
+        return format_instant(value)
     if isinstance(value, date):
         return value.isoformat()
     return ", ".join(map(str, value)) if isinstance(value, tuple) else value

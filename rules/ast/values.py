@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-ValueKind = Literal["string", "integer", "boolean", "date", "strings"]
+ValueKind = Literal["string", "integer", "boolean", "date", "instant", "strings"]
 Scalar = str | int | bool | date
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 

@@ -38,6 +38,7 @@ Edge = tuple[Value | None, Value | None, int]
 COVERED_MAX = 64
 """Integers between two ends that are tried one by one."""
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_ORDERED = frozenset({"integer", "date", "instant"})
 _BOOLEANS = frozenset({True, False})
 
 
@@ -155,7 +156,7 @@ class System:
             operator = _NEGATED[operator]
         left = plain(condition.left, self.parameters)
         right = plain(condition.right, self.parameters)
-        if left.kind in {"integer", "date"}:
+        if left.kind in _ORDERED:
             self._difference(operator, left, right)
             return
         if isinstance(left, Constant):
@@ -196,7 +197,7 @@ class System:
             return False
         members: dict[Value, list[Value]] = {}
         for value in {*self.sets, *self.taken, *roots.parents}:
-            if value.kind not in {"integer", "date"}:
+            if value.kind not in _ORDERED:
                 members.setdefault(roots.find(value), []).append(value)
         return all(self._left(values) != frozenset() for values in members.values())
 
@@ -228,7 +229,7 @@ class System:
         named: set[Value] = {*self.sets, *self.taken}
         for x, y, _ in self.unequal:
             named |= {one for one in (x, y) if one is not None}
-        return {one for one in named if one.kind in {"integer", "date"}}
+        return {one for one in named if one.kind in _ORDERED}
 
     def _number_left(self, value: Value, distances: "_Distances") -> bool:
         """Return whether a number is left to a value between its ends."""

@@ -42,8 +42,9 @@ ITEMS_MAX = 64
 REFERENCES_MAX = 3
 ARGUMENTS_MAX = 8
 
-_ORDERED: frozenset[ValueKind] = frozenset({"integer", "date"})
+_ORDERED: frozenset[ValueKind] = frozenset({"integer", "date", "instant"})
 _COMMON: dict[str, tuple[tuple[ValueKind, ...], ValueKind]] = {
+    "date_of": (("instant",), "date"),
     "days_between": (("date", "date"), "integer"),
     "add_days": (("date", "integer"), "date"),
     "add_months": (("date", "integer"), "date"),
@@ -62,6 +63,7 @@ def _kind_name(kind: ValueKind) -> Text:
         "integer": Text("an integer", "整数"),
         "boolean": Text("a boolean", "布尔值"),
         "date": Text("a date", "日期"),
+        "instant": Text("an instant", "时刻"),
         "strings": Text("a list of texts", "文本列表"),
     }[kind]
 
@@ -397,13 +399,6 @@ class _Typer:
             derived = [field for known, field in self.names.derived if known == owner]
             raise self._unknown(f"{owner}.{name}", name, [*fact_type.columns, *derived])
         column = fact_type.column(name)
-        if column.kind == "instant":
-            raise ExpressionError(
-                Text(
-                    f"{owner}.{name} is an instant; rules compare dates.",
-                    f"{owner}.{name} 是时刻；规则只比较日期。",
-                )
-            )
         is_certain = column.is_required and not references
         return FieldRef(
             alias,

@@ -9,10 +9,10 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
-from carnet.core.clock import day_number
+from carnet.core.clock import day_number, second_number
 from carnet.facts.fact import Fact
 from carnet.rules.ast import FieldRef, Line
 from carnet.rules.case import Bindings, Case
@@ -49,6 +49,8 @@ class _Texts:
         if isinstance(value, str):
             return self.number(value, own)
         assert not isinstance(value, tuple), "a list never reaches the engine"
+        if isinstance(value, datetime):
+            return second_number(value)
         return day_number(value) if isinstance(value, date) else int(value)
 
 
@@ -66,6 +68,10 @@ def _field_reader(name: str, kind: str, texts: _Texts) -> _Read:
         value = fact.fields.get(name)
         return None if value is None else day_number(value)  # type: ignore[arg-type]  # a date by its kind
 
+    def read_second(fact: Fact, _b: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
+        value = fact.fields.get(name)
+        return None if value is None else second_number(value)  # type: ignore[arg-type]  # an instant by its kind
+
     def read_number(fact: Fact, _b: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
         return fact.fields.get(name)  # type: ignore[return-value]  # an integer or a boolean by its kind
 
@@ -74,7 +80,8 @@ def _field_reader(name: str, kind: str, texts: _Texts) -> _Read:
 
     if name == "id":
         return read_id
-    return {"string": read_text, "date": read_day}.get(kind, read_number)
+    readers = {"string": read_text, "date": read_day, "instant": read_second}
+    return readers.get(kind, read_number)
 
 
 def _reader(term: Term, texts: _Texts) -> _Read:

@@ -11,6 +11,8 @@ from typing import Protocol
 
 SECONDS_PER_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
+_EPOCH_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 
 
 class Clock(Protocol):
@@ -55,6 +57,15 @@ def day_number(day: date) -> int:
     1
     """
     return (day - _EPOCH).days
+
+
+def second_number(instant: datetime) -> int:
+    """Return the whole seconds since 1970-01-01T00:00:00Z.
+
+    >>> second_number(datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
+    -1
+    """
+    return (instant - _EPOCH_INSTANT) // _SECOND
 
 
 def date_of_day_number(number: int) -> date:
