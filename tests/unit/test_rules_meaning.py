@@ -342,8 +342,8 @@ def test_facts__duplicate_is_refused(tmp_path: Path) -> None:
 
 def test_engine__unknown_is_refused(tmp_path: Path) -> None:
     pack = make_pack(tmp_path, rule(when=["product.is_radio"]))
-    with pytest.raises(InputError, match="no engine 'spark'"):
-        evaluate(pack, [], AS_OF, "spark")
+    with pytest.raises(InputError, match="no engine 'drools'"):
+        evaluate(pack, [], AS_OF, "drools")
 
 
 def test_date__outside_the_window_is_refused(tmp_path: Path) -> None:
