@@ -4,7 +4,7 @@ Source: docs/spec/pack-format.md, PF-4 and PF-5.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from operator import attrgetter
@@ -203,8 +203,8 @@ def check_fact(fact: Fact) -> None:
     texts, numbers, instants = known
     for name in instants:
         _check_instant(fact, name, fields[name])
-    for name in texts:
-        if len(fields[name]) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # a text by the signature
+    if max(map(len, map(fields.__getitem__, texts)), default=0) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # texts by the signature
+        for name in texts:
             _check_size(fact, name, fields[name])
     for name in numbers:
         if not -INTEGER_MAX <= fields[name] <= INTEGER_MAX:  # type: ignore[operator]  # an integer by the signature
@@ -267,13 +267,16 @@ def key_facts(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
     Raises:
         InputError: A fact stands twice or holds what no engine can compare safely.
     """
-    result: dict[FactKey, Fact] = {}
-    for fact in facts:
+    listed = list(facts)
+    for fact in listed:
         check_fact(fact)
-        key = (fact.type, fact.id)
-        if key in result:
-            raise _fault(fact, "it stands twice", "该事实重复出现")
-        result[key] = fact
+    result = {(fact.type, fact.id): fact for fact in listed}
+    if len(result) < len(listed):
+        seen: set[FactKey] = set()
+        for fact in listed:
+            if (fact.type, fact.id) in seen:
+                raise _fault(fact, "it stands twice", "该事实重复出现")
+            seen.add((fact.type, fact.id))
     return result
 
 
@@ -320,6 +323,11 @@ def _walk(path: Path, case: Case, index: _Index) -> list[Fact]:
         return index.of_type(path.fact_type)
     near_types = [path.fact_type, *(link.far_type for link in path.links[:-1])]
     reached = case.facts_of(path.links[-1].far_type)
+    if len(path.links) == 1 and len(reached) == 1:
+        # Most paths are one step from the anchor.
+        value = field_of(reached[0], path.links[0].far_field)
+        near_field = path.links[0].near_field
+        return [] if value is None else index.pointing(path.fact_type, near_field, value)
     for near_type, link in zip(reversed(near_types), reversed(path.links), strict=True):
         values = (field_of(far, link.far_field) for far in reached)
         groups = [index.pointing(near_type, link.near_field, v) for v in values if v is not None]
@@ -398,6 +406,38 @@ def _mark_incomplete(case: Case) -> None:
             return
 
 
+def each_case(
+    run: Run, facts: Iterable[Fact], earlier: Iterable[Fact] = ()
+) -> tuple[Iterator[Case], dict[FactKey, Fact]]:
+    """Return the cases one after another, by id, and all given facts by key.
+
+    Args:
+        run: The evaluation that the cases belong to.
+        facts: The given facts, in any order.
+        earlier: What decisions of earlier stages are as facts.
+
+    Raises:
+        InputError: A fact stands twice or holds what no engine can compare safely.
+    """
+    keyed = key_facts(facts)
+    index = _Index([*keyed.values(), *earlier], run.pack.paths)
+    return _cases(run, index), keyed
+
+
+def _cases(run: Run, index: _Index) -> Iterator[Case]:
+    pack = run.pack
+    steps = _steps(pack.paths)
+    for anchor in index.of_type(pack.case.fact_type):
+        case = Case(run, anchor)
+        case.by_key[anchor.type, anchor.id] = anchor
+        case.by_type[anchor.type] = [anchor]
+        _fill(case, steps, index)
+        if pack.after:
+            _mark_incomplete(case)
+        _name(case)
+        yield case
+
+
 def assemble(
     run: Run, facts: Iterable[Fact], earlier: Iterable[Fact] = ()
 ) -> tuple[list[Case], dict[FactKey, Fact]]:
@@ -411,18 +451,5 @@ def assemble(
     Raises:
         InputError: A fact stands twice or holds what no engine can compare safely.
     """
-    keyed = key_facts(facts)
-    pack = run.pack
-    index = _Index([*keyed.values(), *earlier], pack.paths)
-    steps = _steps(pack.paths)
-    cases = []
-    for anchor in index.of_type(pack.case.fact_type):
-        case = Case(run, anchor)
-        case.by_key[anchor.type, anchor.id] = anchor
-        case.by_type[anchor.type] = [anchor]
-        _fill(case, steps, index)
-        if pack.after:
-            _mark_incomplete(case)
-        _name(case)
-        cases.append(case)
-    return cases, keyed
+    cases, keyed = each_case(run, facts, earlier)
+    return list(cases), keyed

@@ -5,14 +5,14 @@ Whatever the engine, the same facts give the same bytes but for the engine's nam
 Source: docs/spec/pack-format.md; docs/adr/0004-evaluator-triad.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import FactKey, assemble, key_facts
+from carnet.rules.case import FactKey, each_case, key_facts
 from carnet.rules.decision import (
     NOTHING_EARLIER,
     Decision,
@@ -49,8 +49,8 @@ def _by_reference(prepared: Prepared) -> Decision:
     return conclude(prepared, matches)
 
 
-def _decide(ready: Sequence[Prepared], engine: Engine) -> Iterator[Decision]:
-    if engine == "live" and ready:
+def _decide(ready: Iterable[Prepared], engine: Engine) -> Iterator[Decision]:
+    if engine == "live":
         from carnet.rules.live.pool import decide_live
 
         yield from decide_live(ready)
@@ -118,18 +118,23 @@ def evaluate(
     if chosen in {"bulk", "spark"}:
         return _in_bulk(pack, facts, as_of, chosen, confirmed, earlier)
     run = start_run(pack, as_of, confirmed)
-    cases, keyed = assemble(run, facts, earlier.facts)
-    ready = [prepared for prepared in map(prepare, cases) if prepared is not None]
+    cases, keyed = each_case(run, facts, earlier.facts)
     reached: set[FactKey] = set()
-    for prepared in ready:
-        reached.update(prepared.case.by_key)
+
+    def ready() -> Iterator[Prepared]:
+        for prepared in map(prepare, cases):
+            if prepared is not None:
+                reached.update(prepared.case.by_key)
+                yield prepared
+
+    decisions = tuple(_decide(ready(), chosen))
     return EvaluationResult(
         pack=pack.id,
         version=pack.version,
         digest=pack.digest,
         as_of=as_of,
         engine=chosen,
-        decisions=tuple(_decide(ready, chosen)),
+        decisions=decisions,
         unreached=tuple(sorted(keyed.keys() - reached)),
         after=earlier.packs,
     )

@@ -149,12 +149,19 @@ def prepare(case: Case) -> Prepared | None:
         verdict = holds(lines, case.named, case)
         if verdict is False:
             return None
-        prepared.rests_on = rests_lines(lines, case.named, case)
+        if lines:
+            prepared.rests_on = rests_lines(lines, case.named, case)
         if isinstance(verdict, Unknown):
             case.broken.append(verdict.cause)
     if case.broken:
         prepared.errors += [RuleError(CASE_RULE, cause) for cause in case.broken]
         return prepared
+    _prepare_rules(prepared)
+    return prepared
+
+
+def _prepare_rules(prepared: Prepared) -> None:
+    case = prepared.case
     numbers, chosen, limit = _open_rules(case)
     if max(map(len, case.by_type.values())) > limit:
         numbers, chosen = (), frozenset()
@@ -165,7 +172,6 @@ def prepare(case: Case) -> Prepared | None:
     prepared.rules += numbers
     if len(prepared.rules) > len(numbers):
         prepared.rules.sort()
-    return prepared
 
 
 # --- after an engine --------------------------------------------------------------------------

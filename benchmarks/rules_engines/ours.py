@@ -19,7 +19,7 @@ from workload import AS_OF, Match, Record
 
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import assemble
+from carnet.rules.case import each_case
 from carnet.rules.decision import Decision
 from carnet.rules.engine import evaluate
 from carnet.rules.evaluate import evaluate_rule
@@ -39,10 +39,10 @@ def facts_of(records: Sequence[Record]) -> list[Fact]:
     return [Fact(kind, name, MappingProxyType(fields)) for kind, name, fields in records]
 
 
-def prepared(pack: Pack, facts: Iterable[Fact]) -> list[Prepared]:
-    """Return the cases of some facts."""
-    cases, _ = assemble(start_run(pack, AS_OF, frozenset()), facts)
-    return [one for one in map(prepare, cases) if one is not None]
+def prepared(pack: Pack, facts: Iterable[Fact]) -> Iterator[Prepared]:
+    """Yield the cases of some facts."""
+    cases, _ = each_case(start_run(pack, AS_OF, frozenset()), facts)
+    return (one for one in map(prepare, cases) if one is not None)
 
 
 def matched(pack: Pack, one: Prepared, found: Mapping[int, Matches]) -> Iterator[Match]:
@@ -125,7 +125,7 @@ def _reference() -> None:
 
 
 def _encoded(pack: Pack, records: Sequence[Record]) -> tuple[Any, Encoder, list[Prepared]]:
-    ready = prepared(pack, facts_of(records))
+    ready = list(prepared(pack, facts_of(records)))
     plan = compile_plan(ready[0].case.run)
     return plan, Encoder(plan), ready
 
@@ -166,7 +166,7 @@ def _pool_loop(size: int) -> None:
 
     def load(records: Sequence[Record]) -> tuple[Encoder, list[Prepared], Any, list[Any]]:
         plan, encoder, ready = _encoded(pack, records)
-        return encoder, ready, plan, list(batches(ready, encoder))
+        return encoder, ready, plan, list(batches(enumerate(ready), encoder))
 
     def run(held: tuple[Encoder, list[Prepared], Any, list[Any]]) -> list[Any]:
         rows: list[Any] = [None] * len(held[1])

@@ -8,9 +8,11 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 from carnet.core.clock import day_number, second_number
 from carnet.facts.fact import Fact
@@ -36,13 +38,13 @@ class _Texts:
     """
 
     def __init__(self, known: Mapping[str, int]) -> None:
-        self._known = known
-        self._first = len(known) + 1
+        self.known = known
+        self.first = len(known) + 1
 
     def number(self, value: str, own: dict[str, int]) -> int:
         """Return the number of a text."""
-        number = self._known.get(value)
-        return own.setdefault(value, self._first + len(own)) if number is None else number
+        number = self.known.get(value)
+        return own.setdefault(value, self.first + len(own)) if number is None else number
 
     def encode(self, value: Known, own: dict[str, int]) -> int:
         """Return a value as the engine compares it."""
@@ -59,10 +61,14 @@ class _Texts:
 
 def _field_reader(name: str, kind: str, texts: _Texts) -> _Read:
     """Return a reader of a field that a fact has itself, without the detour of an evaluator."""
+    known, first = texts.known, texts.first
 
     def read_text(fact: Fact, _bindings: Bindings, _case: Case, own: dict[str, int]) -> int | None:
-        value = fact.fields.get(name)
-        return None if value is None else texts.number(value, own)  # type: ignore[arg-type]  # a text by its kind
+        value: Any = fact.fields.get(name)
+        number = known.get(value)
+        if number is None and value is not None:
+            number = own.setdefault(value, first + len(own))
+        return number
 
     def read_day(fact: Fact, _bindings: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
         value = fact.fields.get(name)
@@ -176,6 +182,7 @@ class _Selection:
         applicable: Those of its rules that apply.
         is_plain: Whether all of these have a plain form.
         plain: The ruleset of the plain forms, with the flags of its anchor.
+        writers: For each of its types the type, its number and what writes its messages.
         kleene: The other rulesets, likewise.
     """
 
@@ -183,6 +190,7 @@ class _Selection:
     applicable: frozenset[int]
     is_plain: bool
     plain: tuple[Shard, str]
+    writers: tuple[tuple[str, int, _Writer], ...]
     kleene: tuple[tuple[Shard, str], ...]
 
 
@@ -232,6 +240,10 @@ class Encoder:
                     applicable,
                     applicable <= group.plain_rules,
                     flagged(group.plain),
+                    tuple(
+                        (kind, tag, self._writers[group.plain.number, kind])
+                        for kind, tag in (*group.tags.items(), (CASE_TYPE, 0))
+                    ),
                     tuple(kleene),
                 )
             )
@@ -240,26 +252,23 @@ class Encoder:
     def _plain(self, selection: _Selection, case: Case, own: dict[str, int]) -> str | None:
         """Return a case for the plain forms of a group, None where something is not known."""
         shard, flags = selection.plain
-        applicable = selection.applicable
+        applicable, named = selection.applicable, case.named
         number = 0
         messages: list[str] = []
-        for fact_type, tag in selection.group.tags.items():
+        *others, (_, _, anchor) = selection.writers
+        for fact_type, tag, writer in others:
             facts = case.facts_of(fact_type)
-            if not facts:
-                continue
-            writer = self._writers[shard.number, fact_type]
             head = _kept_head if len(facts) < _HEADS_MAX else _head
-            bindings: Bindings = case.named
+            bindings: Bindings = named
             for fact in facts:
                 number += 1
                 if writer.needs_bindings:
-                    bindings = {**case.named, OWN: fact}
+                    bindings = {**named, OWN: fact}
                 tail = writer.plain(fact, bindings, case, own, applicable)
                 if tail is None:
                     return None
                 messages.append(head(number, tag) + tail)
-        writer = self._writers[shard.number, CASE_TYPE]
-        tail = writer.plain(case.anchor, case.named, case, own, applicable)
+        tail = anchor.plain(case.anchor, named, case, own, applicable)
         if tail is None:
             return None
         messages.append(_kept_head(number + 1, 0) + flags + tail)
@@ -322,27 +331,30 @@ class Encoder:
 
     def decode(self, prepared: Prepared, rows: list[list[str | int]]) -> dict[int, Matches]:
         """Return what the engine matched: sure choices, and those that only might hold."""
-        found: dict[int, tuple[set[tuple[int, ...]], set[tuple[int, ...]]]] = {}
+        found: tuple[_Rows, _Rows] = ({}, {})
+        names = self._names
         for name, *numbers in rows:
-            is_sure, index = self._named(name)  # type: ignore[arg-type]  # the first of a row is a name
-            pair = found.get(index)
-            if pair is None:
-                pair = found[index] = (set(), set())
-            pair[0 if is_sure else 1].add(tuple(numbers))  # type: ignore[arg-type]  # the others are numbers
-        listed: dict[int, list[Fact]] = {}
+            is_sure, index = names.get(name) or self._named(name)  # type: ignore[arg-type]  # the first of a row is a name
+            found[not is_sure].setdefault(index, set()).add(tuple(numbers))  # type: ignore[arg-type]  # the others are numbers
+        sure, maybe = found
         result = {}
-        for index, (sure, maybe) in found.items():
-            tags = self._types_of[index]
-            facts = listed.get(id(tags))
-            if facts is None:
-                facts = [fact for kind in tags for fact in prepared.case.facts_of(kind)]
-                listed[id(tags)] = facts
-            result[index] = Matches(
-                sure=[_choice(facts, one) for one in sorted(sure)],
-                unsure=[_choice(facts, one) for one in sorted(maybe - sure)],
-            )
+        listed: list[Fact] = []
+        tags: Mapping[str, int] | None = None
+        for index in sure.keys() | maybe.keys() if maybe else sure:
+            if self._types_of[index] is not tags:
+                tags = self._types_of[index]
+                listed = [fact for kind in tags for fact in prepared.case.facts_of(kind)]
+            certain = sure.get(index, _NONE)
+            unsure = maybe[index] - certain if index in maybe else _NONE
+            result[index] = Matches(_choices(listed, certain), _choices(listed, unsure))
         return result
 
 
-def _choice(facts: Sequence[Fact], numbers: tuple[int, ...]) -> Choice:
-    return tuple(facts[number - 1] for number in numbers)
+_Rows = dict[int, set[tuple[int, ...]]]
+"""The numbers of facts matched, by rule."""
+_NONE: frozenset[tuple[int, ...]] = frozenset()
+
+
+def _choices(facts: Sequence[Fact], rows: AbstractSet[tuple[int, ...]]) -> list[Choice]:
+    ordered = sorted(rows) if len(rows) > 1 else rows
+    return [tuple([facts[number - 1] for number in numbers]) for numbers in ordered]

@@ -10,6 +10,7 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
 import atexit
+import itertools
 import json
 import os
 import selectors
@@ -343,10 +344,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def batches(ready: Sequence[Prepared], encoder: Encoder) -> Iterator[Task]:
-    """Yield the cases that an engine has to see, in batches that grow."""
+def batches(ready: Iterable[tuple[int, Prepared]], encoder: Encoder) -> Iterator[Task]:
+    """Yield the cases that an engine has to see, numbered, in batches that grow."""
     task, size, most = Task([], []), 0, BATCH_CASES_FIRST
-    for index, one in enumerate(ready):
+    for index, one in ready:
         if not one.rules:
             continue
         payload = encoder.encode(one)
@@ -386,33 +387,61 @@ def _given_up(prepared: Prepared, cause: str) -> Decision:
     return decision_of(prepared, (), [*prepared.errors, RuleError(CASE_RULE, text)])
 
 
+class _InOrder:
+    """Cases on their way through the workers, given back in the order in which they came."""
+
+    def __init__(self, ready: Iterable[Prepared]) -> None:
+        self._ready = ready
+        self._waiting: dict[int, Prepared] = {}
+        self._done: dict[int, dict[int, Matches] | str] = {}
+        self._position = 0
+
+    def numbered(self) -> Iterator[tuple[int, Prepared]]:
+        """Yield the cases with their numbers; they are taken when a worker has room for them."""
+        for index, one in enumerate(self._ready):
+            self._waiting[index] = one
+            if not one.rules:
+                self._done[index] = {}
+            yield index, one
+
+    def note(self, task: Task, answer: Answer, encoder: Encoder) -> None:
+        """Take in what a batch matched."""
+        for offset, index in enumerate(task.indexes):
+            if isinstance(answer, str):
+                self._done[index] = answer
+            else:
+                self._done[index] = encoder.decode(self._waiting[index], answer[offset])
+
+    def take(self) -> Iterator[tuple[Prepared, dict[int, Matches] | str]]:
+        """Yield the cases that are next and done."""
+        while self._position in self._done:
+            found = self._done.pop(self._position)
+            yield self._waiting.pop(self._position), found
+            self._position += 1
+
+
 def match_live(
-    ready: Sequence[Prepared], pool: Pool | None = None
+    ready: Iterable[Prepared], pool: Pool | None = None
 ) -> Iterator[tuple[Prepared, dict[int, Matches] | str]]:
-    """Yield each prepared case, in their order, with what it matched or why it was given up."""
-    if not ready:
+    """Yield each prepared case, in their order, with what it matched or why it was given up.
+
+    The cases are taken one by one as workers have room, so that a long run holds few of them.
+    """
+    source = iter(ready)
+    first = next(source, None)
+    if first is None:
         return
     pool = pool or shared_pool()
-    done: dict[int, dict[int, Matches] | str] = {}
-    position = 0
+    cases = _InOrder(itertools.chain([first], source))
     with pool.lock:
-        plan, encoder = _compiled(ready[0].case.run)
-        for task, answer in pool.run(plan, batches(ready, encoder)):
-            for offset, index in enumerate(task.indexes):
-                done[index] = (
-                    answer
-                    if isinstance(answer, str)
-                    else encoder.decode(ready[index], answer[offset])
-                )
-            while position < len(ready) and (position in done or not ready[position].rules):
-                yield ready[position], done.pop(position, {})
-                position += 1
-    for one in ready[position:]:
-        yield one, done.pop(position, {})
-        position += 1
+        plan, encoder = _compiled(first.case.run)
+        for task, answer in pool.run(plan, batches(cases.numbered(), encoder)):
+            cases.note(task, answer, encoder)
+            yield from cases.take()
+    yield from cases.take()
 
 
-def decide_live(ready: Sequence[Prepared], pool: Pool | None = None) -> Iterator[Decision]:
+def decide_live(ready: Iterable[Prepared], pool: Pool | None = None) -> Iterator[Decision]:
     """Yield the decision on each prepared case, in their order."""
     for one, found in match_live(ready, pool):
         yield _given_up(one, found) if isinstance(found, str) else conclude(one, found)
