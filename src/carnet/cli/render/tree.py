@@ -234,7 +234,8 @@ def place(root: Node) -> list[Box]:
     while waiting:
         node, depth, parent = waiting.pop()
         width = max(CELLS - depth * STEP // LETTER, CELLS // 3)
-        heads = wrap(_legal(f"{node.headline} {node.mark}".rstrip()), width)
+        shown = f"{node.headline} {node.mark}" if node.mark else node.headline
+        heads = wrap(_legal(shown), width)
         lines = [*heads, *(line for text in node.details for line in wrap(_legal(text), width))]
         box = Box(node, depth, top, parent, tuple(lines), len(heads))
         boxes.append(box)
@@ -258,12 +259,13 @@ def _box(box: Box) -> Iterator[str]:
         f'<rect x="{box.left}" y="{box.top}" width="{box.width}" height="{box.height}" rx="4"'
         f' fill="{fill}" stroke="{stroke}" stroke-width="{weight}"/>'
     )
-    yield '<text fill="#1b2430" xml:space="preserve">'
+    spans = []
     for number, line in enumerate(box.lines):
         x, y = box.left + PAD + 3, box.top + PAD + number * LINE_HEIGHT + 13
         bold = ' font-weight="bold"' if number < box.heads else ""
-        yield f'<tspan x="{x}" y="{y}"{bold}>{escape(line, quote=False)}</tspan>'
-    yield "</text>"
+        spans.append(f'<tspan x="{x}" y="{y}"{bold}>{escape(line, quote=False)}</tspan>')
+    # In one piece: between them white space would be drawn.
+    yield f'<text fill="#1b2430" xml:space="preserve">{"".join(spans)}</text>'
 
 
 def _joint(box: Box, parent: Box) -> str:
