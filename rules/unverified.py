@@ -181,6 +181,14 @@ def _resting(rule: Rule, case: Case) -> Resting:
     return result
 
 
+def _is_excluded(own: Lines, bindings: Bindings, case: Case) -> bool:
+    """Return whether a line is false that rests on nothing itself."""
+    return any(
+        line_holds(line, bindings, case) is False and not rests_lines((line,), bindings, case)
+        for line in own
+    )
+
+
 def _rests_alias(
     alias: str, fact_type: str, own: Lines, values: tuple[Value, ...], case: Case
 ) -> frozenset[str]:
@@ -188,11 +196,7 @@ def _rests_alias(
     result = NOTHING
     for fact in case.facts_of(fact_type):
         inner = {**case.named, alias: fact}
-        excluded = any(
-            line_holds(line, inner, case) is False and not rests_lines((line,), inner, case)
-            for line in own
-        )
-        if not excluded:
+        if not _is_excluded(own, inner, case):
             result = result.union(*(_rests_value(value, inner, case) for value in values))
     return result
 
@@ -221,14 +225,13 @@ def rests_matched(rule: Rule, case: Case) -> frozenset[str]:
     if rule.unverified == rule.direct:
         return NOTHING
     result = NOTHING
-    for alias, fact_type in rule.aliases:
+    blocks = ((block.alias, block.fact_type, block.when) for block in rule.without)
+    for alias, fact_type, lines in (*((a, kind, rule.when) for a, kind in rule.match), *blocks):
         if fact_type not in case.run.computing:
             continue
-        # Two blocks may use one alias for different types; the lines of both are asked then.
-        blocks = [line for block in rule.without for line in block.when]
-        own = tuple(line for line in (*rule.when, *blocks) if line.aliases == {alias})
+        own = tuple(line for line in lines if line.aliases <= {*case.named, alias})
         for fact in case.facts_of(fact_type):
-            if holds(own, {**case.named, alias: fact}, case) is not False:
+            if not _is_excluded(own, {**case.named, alias: fact}, case):
                 result |= _rests_fact(fact, case)
     return result
 

@@ -352,6 +352,14 @@ def test_match__unverified_row_leaves_the_case_undetermined_until_confirmed(tmp_
     assert _decide(tmp_path, facts, _MISSING, confirmed=["needs.open"])["officer_confirmed"] == []
 
 
+def test_match__row_that_other_lines_exclude_is_not_rested_on(tmp_path: Path) -> None:
+    facts = [listing(), product(category="helmet", min_age_months=1)]
+    one = rule("other", match=[{"n": "needs"}], when=['n.kind != "cpc"'])
+    decision = _decide(tmp_path, facts, one, confirmed=["needs.open"])
+    assert (decision["conformity"], decision["officer_confirmed"]) == ("conforming", [])
+    assert _decide(tmp_path, facts, one)["errors"] == []
+
+
 def test_match__conflict_of_rows_makes_every_rule_that_reads_them_undetermined(
     tmp_path: Path,
 ) -> None:
