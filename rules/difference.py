@@ -1,7 +1,7 @@
 """What differs between two packs: rule by rule, value by value, row by row.
 
-The difference is taken from the content that the digest is over, so that two packs without a
-difference have one digest, and two digests always have a difference.
+The difference is taken from the content of the files, so that two digests always have one. Packs of
+one digest mean the same however their tables are spelled: compare digests first.
 
 Source: docs/spec/pack-format.md, PF-17.
 """

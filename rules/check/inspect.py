@@ -21,6 +21,7 @@ from carnet.rules.check.tables import table_defects
 from carnet.rules.check.texts import text_defects
 from carnet.rules.check.unused import unused_defects
 from carnet.rules.pack import check_pack, read_documents
+from carnet.rules.released import check_released
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +92,10 @@ def inspect_pack(folder: Path) -> Inspection:
     found += map(from_error, errors)
     if pack is not None and not found:
         found += analyse(Material(pack, documents))
+    if pack is not None:
+        try:
+            check_released(pack, folder)
+        except RulePackError as error:
+            found.append(from_error(error))
     found.sort(key=lambda one: (one.file, one.line, one.code, one.message.en))
     return Inspection(folder, pack, tuple(found))

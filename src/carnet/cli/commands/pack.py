@@ -85,6 +85,7 @@ def check(
         bool,
         typer.Option("--notes", help=t("Print the notes as well.", "同时列出提示。")),
     ] = False,
+    workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
 ) -> None:
@@ -94,6 +95,8 @@ def check(
     from carnet.rules.shelf import find_packs
 
     found = [inspect_pack(folder) for folder in find_packs(pack)]
+    if workspace is not None:
+        found = pack_change.add_edited(found, workspace)
     if output_format == "json":
         print_json({"packs": [one.to_json() for one in found]})
     else:

@@ -12,8 +12,10 @@ from carnet.cli.tables import print_json, print_rows, print_table
 from carnet.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
+    from carnet.rules.check.inspect import Inspection
     from carnet.services.officer_events import OfficerEvent
     from carnet.services.pack_changing import Act
     from carnet.services.pack_listing import ListedPack
@@ -213,6 +215,34 @@ def history(
         if number:
             typer.echo("")
         print_rows(_rows(event))
+
+
+def add_edited(found: "list[Inspection]", workspace: Path) -> "list[Inspection]":
+    """Return inspections with a defect where officers approved another content as that version."""
+    from carnet.services.packs import pack_histories
+    from carnet.store.engine import reading
+
+    with open_workspace(workspace) as opened, reading(opened.engine) as connection:
+        histories = pack_histories(connection)
+    recorded = {name: history.recorded for name, history in histories.items()}
+    return [_with_edit(each, recorded) for each in found]
+
+
+def _with_edit(found: "Inspection", recorded: "Mapping[str, Mapping[str, str]]") -> "Inspection":
+    from dataclasses import replace
+
+    from carnet.core.errors import RulePackError
+    from carnet.rules.check.report import from_error
+    from carnet.rules.released import check_unedited
+
+    pack = found.pack
+    if pack is None:
+        return found
+    try:
+        check_unedited(pack, recorded.get(pack.id, {}).get(pack.version))
+    except RulePackError as error:
+        return replace(found, defects=(*found.defects, from_error(error)))
+    return found
 
 
 _STATES = {

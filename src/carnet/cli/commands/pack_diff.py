@@ -118,7 +118,9 @@ def diff(
     is_inside = impact or workspace is not None
     with open_workspace(workspace) if is_inside else nullcontext() as opened:
         packs = [_find(opened, name, today) for name in (before, after)]
-        found = differences(*(read_documents(each.folder) for each in packs))
+        found: list[Change] = []
+        if packs[0].pack.digest != packs[1].pack.digest:
+            found = differences(*(read_documents(each.folder) for each in packs))
         if impact and opened is not None:
             from carnet.services.impact import impact_of
 
