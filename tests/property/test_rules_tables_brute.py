@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,62 @@ def _check_told(
         rank = {row.name: (ORDER.index(row.word) if policy == "P" else 0) for row in rows}
         first = {min(names, key=rank.__getitem__) for names in hits.values() if names}
         assert codes.count("CRN-R-018") == len(rows) - len(first)
+
+
+# --- windows ----------------------------------------------------------------------------------
+
+_FIRST, _SPAN = date(2026, 1, 1), 12
+_DAYS = [_FIRST + timedelta(days=n) for n in range(_SPAN)]
+
+
+@st.composite
+def _window(draw: st.DrawFn) -> tuple[date | None, date | None, date | None]:
+    days = st.sampled_from([None, None, *_DAYS[1:-1]])
+    start, end, known = draw(days), draw(days), draw(days)
+    return (start, None, known) if start and end and end < start else (start, end, known)
+
+
+def _counts(window: tuple[date | None, date | None, date | None], day: date) -> bool:
+    start, end, known = window
+    return day in {
+        one
+        for one in _DAYS
+        if not (start and one < start) and not (end and one > end) and not (known and one < known)
+    }
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(["-", "true", "false"]), _window()), min_size=1, max_size=5
+    )
+)
+def test_windows__of_rows_are_what_trying_every_day_finds(rows: list[Any]) -> None:
+    lines = [
+        ",".join([f"r{n}", cell, str(n), *("" if day is None else str(day) for day in window)])
+        for n, (cell, window) in enumerate(rows)
+    ]
+    text = table_text("U", "in b boolean,out x integer,valid_from,valid_to,known_from", *lines)
+    with tempfile.TemporaryDirectory() as folder:
+        window = {"from": _DAYS[0], "to": _DAYS[-1]}
+        pack = table_pack(Path(folder), {"sample.csv": text}, parameters=[], effective=window)
+    hits = {
+        (value, day): [
+            n
+            for n, (cell, window) in enumerate(rows)
+            if cell in {"-", str(value).lower()} and _counts(window, day)
+        ]
+        for value in (True, False)
+        for day in _DAYS
+    }
+    codes = [error.code for error in table_defects(pack)]
+    assert ("CRN-R-015" in codes) == any(not names for names in hits.values())
+    pairs = {(a, b) for names in hits.values() for a in names for b in names if a < b}
+    assert codes.count("CRN-R-016") == len(pairs)
+    for (value, day), names in hits.items():
+        found = CompiledTable(pack.tables["sample"], day, frozenset()).hits((value,))
+        if len(names) > 1:
+            assert isinstance(found, Unknown)
+        else:
+            assert not isinstance(found, Unknown)
+            assert [row.id for row in found] == [f"r{n}" for n in names]
