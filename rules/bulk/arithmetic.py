@@ -12,8 +12,19 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from carnet.core.canonical import INTEGER_MAX
+from carnet.core.clock import SECONDS_PER_DAY
 from carnet.core.money import BPS_ONE
-from carnet.rules.bulk.sql import Sql, both, case, cast, compared, number
+from carnet.rules.bulk.sql import (
+    Sql,
+    as_text,
+    both,
+    case,
+    cast,
+    compared,
+    joined_text,
+    number,
+    text,
+)
 
 WIDE = "INT128"
 """128 bits; `dialect.py` spells it for engines that have decimals instead."""
@@ -232,7 +243,26 @@ def _add_years(day: Sql, years: Sql) -> Sql:
     return _add_months(day, times(years, number(12)))
 
 
-FUNCTIONS: dict[str, Callable[[Sql, Sql], Sql]] = {
+def _date_of(instant: Sql) -> Sql:
+    """Return the day in UTC of an instant, which is a number of seconds since 1970."""
+    epoch = cast(exp.Literal.string("1970-01-01"), "DATE")
+    return add(epoch, cast(_floor(instant, number(SECONDS_PER_DAY)), "INT"))
+
+
+def instant_text(instant: Sql) -> Sql:
+    """Return an instant as `core.clock.format_instant` writes it."""
+    day = number(SECONDS_PER_DAY)
+    second = subtract(instant, times(_floor(instant, day), day))
+    minute = _quotient(second, number(60))
+    parts = (_quotient(minute, number(60)), _rest(minute, number(60)), _rest(second, number(60)))
+    shown = [as_text(_date_of(instant))]
+    for mark, part in zip("T::", parts, strict=True):
+        digits = joined_text([text("0"), as_text(part)])
+        shown += [text(mark), exp.Right(this=digits, expression=number(2))]
+    return joined_text([*shown, text("Z")])
+
+
+FUNCTIONS: dict[str, Callable[..., Sql]] = {
     "+": _sum,
     "-": _difference,
     "*": _product,
@@ -241,6 +271,7 @@ FUNCTIONS: dict[str, Callable[[Sql, Sql], Sql]] = {
     "ratio_bps_down": _ratio_down,
     "ratio_bps_up": _ratio_up,
     "wilson_lower_bps": _wilson,
+    "date_of": _date_of,
     "days_between": days_between,
     "add_days": _add_days,
     "add_months": _add_months,

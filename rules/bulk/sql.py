@@ -23,6 +23,7 @@ SQL_TYPES: dict[ValueKind, str] = {
     "integer": "BIGINT",
     "boolean": "BOOLEAN",
     "date": "DATE",
+    "instant": "BIGINT",
     "strings": "TEXT",
 }
 

@@ -24,6 +24,7 @@ from carnet.rules.ast import (
     texts_of,
     values_of,
 )
+from carnet.rules.bulk.arithmetic import instant_text
 from carnet.rules.bulk.frame import Frame
 from carnet.rules.bulk.plan import CASES, NAMED_CASES, Plan, key_of
 from carnet.rules.bulk.rests import rests_lines
@@ -96,6 +97,8 @@ def _spell(frame: Frame, value: Value, language: str) -> Sql:
         yes, no = (text(getattr(one, language)) for one in (_YES, _NO))
         return case([(worth.sql, yes), (is_false(worth.sql), no)], missing)
     shown = worth.sql if value.kind in {"string", "strings"} else as_text(worth.sql)
+    if value.kind == "instant":
+        shown = instant_text(worth.sql)
     return shown if worth.is_certain else coalesced(shown, missing)
 
 
@@ -126,8 +129,9 @@ def _json_value(frame: Frame, value: Value) -> tuple[Sql, bool]:
         return _json_text(worth.sql), worth.is_certain
     if value.kind == "boolean":
         return case([(worth.sql, text("true")), (is_false(worth.sql), text("false"))]), False
-    if value.kind == "date":
-        return joined_text([text('"'), as_text(worth.sql), text('"')]), worth.is_certain
+    if value.kind in {"date", "instant"}:
+        shown = instant_text(worth.sql) if value.kind == "instant" else as_text(worth.sql)
+        return joined_text([text('"'), shown, text('"')]), worth.is_certain
     return as_text(worth.sql), worth.is_certain
 
 

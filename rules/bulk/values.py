@@ -195,6 +195,7 @@ def _after_steps(own: Worth, steps: list[tuple[Sql, Sql, Callable[[], Pair]]]) -
 def _call(frame: Frame, call: Call, guards: Guards) -> Worth:
     arguments = [worth_of(frame, one, guards) for one in call.arguments]
     result = FUNCTIONS[call.function](*(one.sql for one in arguments))
+    has_value = call.function in {"days_between", "date_of"}
     known = both(*(is_known(one.sql) for one in arguments if not one.is_certain))
 
     def cause() -> Pair:
@@ -202,7 +203,7 @@ def _call(frame: Frame, call: Call, guards: Guards) -> Worth:
 
     return Worth(
         result,
-        is_certain=all(one.is_certain for one in arguments) and call.function == "days_between",
+        is_certain=all(one.is_certain for one in arguments) and has_value,
         absent=known,
         cause=cause,
     )

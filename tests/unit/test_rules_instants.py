@@ -156,3 +156,29 @@ def test_inspection__knows_that_instants_are_ordered(tmp_path: Path) -> None:
     never = ["i.opened_at < i.reported_at", "i.opened_at > i.reported_at", "has(i.reported_at)"]
     found = inspect_pack(write_pack(tmp_path, rule(match=INCIDENTS, when=never), paths=PATHS))
     assert [one.code for one in found.defects] == ["CRN-R-200"]
+
+
+def test_bulk__reads_and_spells_instants_as_the_reference(tmp_path: Path) -> None:
+    texts = {"en": "{i.opened_at} to {i.closed_at}", "zh": "{i.opened_at}"}
+    pack = make_pack(
+        tmp_path,
+        rule(
+            "spelled",
+            match=INCIDENTS,
+            when=["date_of(i.opened_at) < as_of || i.opened_at < i.closed_at"],
+            finding={"message": texts, "remedy": TEXT},
+        ),
+        rule("old", match=INCIDENTS, when=["days_between(date_of(i.opened_at), as_of) > 20000"]),
+        paths=PATHS,
+    )
+    opened = ["1900-02-28T07:08:09Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", OPENED]
+    facts = [
+        listing(),
+        product(),
+        *(incident(f"I{n}", opened_at=at) for n, at in enumerate(opened)),
+        incident("I8", closed_at="2026-11-23T00:00:00Z"),
+        incident("I9", opened_at="2026-11-23T07:08:09Z"),
+    ]
+    reference = evaluate(pack, facts, AS_OF, "reference").to_json()
+    bulk = evaluate(pack, facts, AS_OF, "bulk").to_json()
+    assert bulk | {"engine": "reference"} == reference
