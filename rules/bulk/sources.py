@@ -129,8 +129,7 @@ def _guarded(read: Callable[[], None], file: str, loader: Loader) -> bool:
             log.add(Source(file), unreadable(error).problem)
         except IntakeError as error:
             for issue in error.issues:
-                problem = Problem(issue.column, issue.found, issue.expected, issue.remedy)
-                log.add(Source(issue.file, issue.row), problem)
+                log.add(Source(issue.file, issue.row), issue.problem)
     except TooManyProblemsError:
         return False
     return True

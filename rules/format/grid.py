@@ -81,7 +81,7 @@ def _refused(file: str, error: FileRefusedError) -> RulePackError:
         "CRN-R-002",
         Text(
             f"{file} is {found}; expected {expected.en}.",
-            f"{file} 为 {found}；应为{expected.zh}。",
+            f"{file} 为 {found.zh if isinstance(found, Text) else found}；应为{expected.zh}。",
         ),
         error.problem.remedy,
         path=file,

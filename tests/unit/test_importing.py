@@ -1,13 +1,15 @@
 """Importing: all or nothing, idempotent, never replacing in silence."""
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from carnet.core.clock import FixedClock
-from carnet.core.errors import ConflictError
+from carnet.core.errors import ConflictError, InputError
 from carnet.facts.intake import IntakeError
 from carnet.services.importing import ImportReport, TypeCount, import_files
 from carnet.services.status import workspace_status
@@ -180,4 +182,58 @@ def test_report__as_json(do_import: Import) -> None:
         "replaced": 0,
         "known": 0,
         "types": {"party": {"new": 2, "replaced": 0, "known": 0}},
+        "without_facts": [],
     }
+
+
+HEADERS_ONLY = {
+    "channel.csv": "id,name,kind\n",
+    "none.json": '{"facts": []}',
+    "blank.ndjson": "\n",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS_ONLY)
+def test_import__of_files_without_facts_is_refused(
+    do_import: Import, files: Path, name: str
+) -> None:
+    (files / name).write_text(HEADERS_ONLY[name])
+    with pytest.raises(InputError, match=f"CRN-F-005: There are no facts in .*{name}"):
+        do_import(name)
+
+
+def test_import__names_the_files_without_facts_beside_others(
+    do_import: Import, files: Path
+) -> None:
+    for name, content in HEADERS_ONLY.items():
+        (files / name).write_text(content)
+    report = do_import("party.csv", *HEADERS_ONLY)
+    assert report.total == TypeCount(new=2)
+    assert report.without_facts == tuple(str(files / name) for name in HEADERS_ONLY)
+
+
+def test_import__of_a_workbook_counts_its_sheets(do_import: Import, files: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "channel"
+    for row in (["id", "name", "kind"], ["C-1", "Shop", "own_site"]):
+        sheet.append(row)
+    book.save(files / "odd#name.xlsx")
+    assert do_import("odd#name.xlsx").without_facts == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"facts": [{"type": "party", "id": "P-9", "name": "Other", "country": "DE"}]}',
+        '{"type": "party", "id": "P-9", "name": "Other", "country": "DE"}\n',
+    ],
+    ids=["json", "ndjson"],
+)
+def test_import__from_standard_input(
+    workspace: Workspace, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(content.encode()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    report = import_files(workspace, [Path("-")], clock)
+    assert (report.total, report.without_facts) == (TypeCount(new=1), ())

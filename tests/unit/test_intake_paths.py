@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -138,3 +139,28 @@ def test_paths__names_that_hide_something_are_shown_escaped(tmp_path: Path) -> N
     issues = refused(Path(undecodable))
     assert issues[0].file.endswith("test_lab__\\udcff.csv")
     assert str(issues[0].message()).encode()
+
+
+def test_messages__have_no_english_words_inside_the_chinese(tmp_path: Path) -> None:
+    """What is told about a file, not quoted from it, is told in both languages."""
+    bad = {
+        "party.csv": "id,name\nP-1,One\n",
+        "channel.csv": "id,name,kind\nC-1,Shop\n",
+        "product.csv": "",
+        "list.json": "[]",
+        "keys.json": '{"fact": []}',
+        "twice.json": '{"facts": [{"type": "party", "id": "P", "id": "P"}]}',
+        "syntax.json": '{"facts": [}',
+        "latin.ndjson": "\xff",
+        "unit.xlsx": "no workbook",
+    }
+    for name, content in bad.items():
+        (tmp_path / name).write_text(content, encoding="latin-1")
+    paths = [*(tmp_path / name for name in bad), tmp_path / "absent.csv", tmp_path]
+    with pytest.raises(IntakeError) as caught:
+        read_files(paths)
+    for issue in caught.value.issues:
+        assert issue.found_zh or issue.found.startswith("'"), issue
+        found = re.search("实际为 (.*?)；应为", issue.message().zh)
+        assert found is not None
+        assert re.search(r"[\u4e00-\u9fff]|^'", found.group(1)), issue.message().zh

@@ -131,7 +131,8 @@ def test_csv_header__every_fault_at_once(tmp_path: Path) -> None:
         (1, "country"),
     ]
     assert issues[0].remedy.en == "Did you mean name?"
-    assert issues[4].remedy.en == "name is required: fill it in."
+    assert (issues[4].found, issues[4].found_zh) == ("no such column", "没有该列")
+    assert issues[4].remedy.en == "name is required: add the column and fill it in on every row."
 
 
 @pytest.mark.parametrize("content", ["id;name;country\nL;a;DE\n", "id\tname\tcountry\n"])

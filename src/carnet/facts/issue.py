@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from carnet.core.errors import InputError
 from carnet.core.text import Text
+
+Found: TypeAlias = str | Text
+"""A value as it stands in the input, or words about it in both languages."""
 
 FOUND_LENGTH_MAX = 80
 """Characters of a value that a message shows."""
@@ -41,7 +44,7 @@ class Problem:
     """What is wrong, without the place: see `Issue`."""
 
     column: str | None
-    found: str
+    found: Found
     expected: Text
     remedy: Text
 
@@ -54,9 +57,10 @@ class Issue:
         file: The file, with its sheet.
         row: Its row, line or index; None for the file as a whole.
         column: The column or field; None for the row as a whole.
-        found: The value found, shortened.
+        found: The value found, shortened, or words about it.
         expected: What was expected.
         remedy: What to do.
+        found_zh: The words in Chinese, where there are words.
     """
 
     file: str
@@ -65,6 +69,7 @@ class Issue:
     found: str
     expected: Text
     remedy: Text
+    found_zh: str = ""
 
     @classmethod
     def at(cls, source: Source, problem: Problem) -> "Issue":
@@ -73,10 +78,17 @@ class Issue:
             source.file,
             source.row,
             problem.column,
-            problem.found,
+            str(problem.found),
             problem.expected,
             problem.remedy,
+            problem.found.zh if isinstance(problem.found, Text) else "",
         )
+
+    @property
+    def problem(self) -> Problem:
+        """The same without its place."""
+        found = Text(self.found, self.found_zh) if self.found_zh else self.found
+        return Problem(self.column, found, self.expected, self.remedy)
 
     def message(self) -> Text:
         """Return the issue as one line of text."""
@@ -87,7 +99,7 @@ class Issue:
         return Text(
             f"{self.file}{row}{column}: found {self.found or 'nothing'}; expected"
             f" {self.expected.en}. {self.remedy.en}",
-            f"{self.file}{row_zh}{column_zh}：实际为 {self.found or '空'}；"
+            f"{self.file}{row_zh}{column_zh}：实际为 {self.found_zh or self.found or '空'}；"
             f"应为：{self.expected.zh}。{self.remedy.zh}",
         )
 
@@ -191,14 +203,19 @@ def _hidden_line(count: int, *, is_complete: bool) -> Text:
     )
 
 
+def outlined(value: object) -> Found:
+    """Return a value as a message shows it, a list or an object by what it is."""
+    if isinstance(value, list):
+        return Text("a list", "一个列表")
+    return Text("an object", "一个对象") if isinstance(value, dict) else shown(value)
+
+
 def shown(value: object) -> str:
     r"""Return a value as a message shows it: one short line in which nothing is invisible.
 
     >>> shown("a" + chr(0x202E) + "b")
     "'a\\u202eb'"
     """
-    if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "an object"
     text = value if isinstance(value, str) else str(value)
     if len(text) > FOUND_LENGTH_MAX:
         text = text[:FOUND_LENGTH_MAX] + "…"

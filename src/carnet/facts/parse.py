@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from carnet.core.text import Text
-from carnet.facts.issue import Problem, shown
+from carnet.facts.issue import Found, Problem, outlined, shown
 from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES, FactType, Field, Kind
 from carnet.facts.types.base import CROSS_CHECK
 
@@ -41,11 +41,11 @@ class Unusable:
         remedy: What to do about it.
     """
 
-    found: str
+    found: Found
     remedy: Text
 
     def __str__(self) -> str:
-        return self.found
+        return str(self.found)
 
 
 NULL = Unusable(
@@ -202,10 +202,10 @@ def missing_value(field: Field) -> Problem:
 
 def _wrong_value(field: Field, value: object) -> Problem:
     if field.is_required and (value is NULL or value == ""):
-        return Problem(field.name, shown(value), field.expected, missing_value(field).remedy)
+        return Problem(field.name, outlined(value), field.expected, missing_value(field).remedy)
     if isinstance(value, Unusable):
         return Problem(field.name, value.found, field.expected, value.remedy)
-    return Problem(field.name, shown(value), field.expected, _remedy(field, value))
+    return Problem(field.name, outlined(value), field.expected, _remedy(field, value))
 
 
 def _remedy(field: Field, value: object) -> Text:
@@ -287,7 +287,7 @@ def parse_object(raw: object) -> tuple[FactType, dict[str, Scalar]] | list[Probl
         return [
             Problem(
                 None,
-                shown(raw),
+                raw.found if isinstance(raw, Unusable) else outlined(raw),
                 Text("a JSON object", "一个 JSON 对象"),
                 Text(
                     'Write each fact as {"type": ..., "id": ..., ...}.',

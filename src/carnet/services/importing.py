@@ -15,9 +15,11 @@ from sqlalchemy import Connection
 
 from carnet.core.clock import Clock
 from carnet.core.crash import crash_point
+from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact, FactBatch
 from carnet.facts.intake import IntakeLimits, check_references, read_files
+from carnet.facts.intake.opening import display_name
 from carnet.facts.issue import IssueLog, Problem, Source, Stage, TooManyProblemsError, shown
 from carnet.services.workspace import Workspace
 from carnet.store import facts as stored
@@ -47,11 +49,19 @@ class TypeCount:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did; `import_id` is None where everything was there already."""
+    """What an import did.
+
+    Args:
+        import_id: None where everything was there already.
+        total: How many facts it brought.
+        by_type: The same for each type.
+        without_facts: The files that hold no fact, such as a header alone.
+    """
 
     import_id: int | None
     total: TypeCount
     by_type: dict[str, TypeCount]
+    without_facts: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -59,6 +69,7 @@ class ImportReport:
             "import": self.import_id,
             **_count_json(self.total),
             "types": {name: _count_json(count) for name, count in sorted(self.by_type.items())},
+            "without_facts": list(self.without_facts),
         }
 
 
@@ -92,10 +103,14 @@ def import_files(
 
     Raises:
         IntakeError: Something is wrong with the input; all of it is named.
+        InputError: No file holds a fact.
         ConflictError: Another import did not finish in time.
     """
     limits = IntakeLimits(file_size_max=workspace.settings.import_file_size_max)
     batch = read_files(paths, limits)
+    without_facts = _without_facts(paths, batch)
+    if not batch.facts:
+        raise _no_facts(without_facts)
     with writing(workspace.engine, Lock.IMPORT) as connection:
         check_references(batch, lambda name, ids: stored.known_ids(connection, name, ids), limits)
         plan = _plan(connection, batch, limits, is_replacing=is_replacing)
@@ -103,7 +118,28 @@ def import_files(
         import_id = _insert(connection, batch, plan, clock) if plan.versions else None
         crash_point("import.before-commit")
     crash_point("import.after-commit")
-    return ImportReport(import_id, plan.total, plan.by_type)
+    return ImportReport(import_id, plan.total, plan.by_type, without_facts)
+
+
+def _without_facts(paths: Sequence[Path], batch: FactBatch) -> tuple[str, ...]:
+    """Return the files that hold no fact, as messages name them."""
+    full = {source.file for source in batch.sources}
+    full |= {file.rpartition("#")[0] for file in full}
+    names = dict.fromkeys(display_name(str(path)) for path in paths)
+    return tuple(name for name in names if name not in full)
+
+
+def _no_facts(files: Sequence[str]) -> InputError:
+    named, named_zh = ", ".join(files), "、".join(files)
+    return InputError(
+        "CRN-F-005",
+        Text(f"There are no facts in {named}.", f"{named_zh} 中没有事实。"),
+        Text(
+            "A table needs rows below its header, a JSON document a list of facts that is not "
+            "empty.",
+            "表格须在表头下有数据行，JSON 文档的 facts 列表不得为空。",
+        ),
+    )
 
 
 def _by_type(batch: FactBatch) -> dict[str, list[tuple[Fact, Source]]]:

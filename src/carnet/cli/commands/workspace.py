@@ -101,6 +101,11 @@ def init(
     )
 
 
+def _tell_empty(report: "ImportReport") -> None:
+    for file in report.without_facts:
+        typer.echo(t(f"{file}: no facts in this file.", f"{file}：文件中没有事实。"), err=True)
+
+
 def _print_report(report: "ImportReport") -> None:
     total = report.total
     replaced = t(f", {total.replaced} replaced", f"，替换 {total.replaced} 条")
@@ -123,8 +128,9 @@ def import_(
         typer.Argument(
             metavar="PATH...",
             help=t(
-                "Files; a CSV file is named after its fact type.",
-                "文件；CSV 文件以其事实类型命名。",
+                "Files; a CSV file is named after its fact type; - reads JSON or NDJSON from "
+                "stdin.",
+                "文件；CSV 文件以其事实类型命名；- 表示从标准输入读取 JSON 或 NDJSON。",
             ),
         ),
     ],
@@ -157,6 +163,7 @@ def import_(
                 raise
             print_json({"error": error.to_json()})
             sys.exit(EXIT_INPUT)
+    _tell_empty(report)
     if output_format == "json":
         print_json(report.to_json())
     else:

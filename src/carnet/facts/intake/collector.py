@@ -63,7 +63,7 @@ class Collector:
             source,
             Problem(
                 None,
-                f"fact {self._row_count}",
+                Text(f"fact {self._row_count}", f"第 {self._row_count} 条事实"),
                 Text(f"at most {limit} facts an import", f"每次导入不超过 {limit} 条事实"),
                 Text(
                     "Import the files in several steps, or raise the limit in the settings.",

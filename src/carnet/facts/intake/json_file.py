@@ -13,7 +13,7 @@ import orjson
 from carnet.core.text import Text
 from carnet.facts.intake.collector import Collector
 from carnet.facts.intake.opening import MARK, check_utf8, empty, refuse
-from carnet.facts.issue import Problem, Source, shown
+from carnet.facts.issue import Found, Problem, Source, outlined, shown
 from carnet.facts.parse import Unusable, fraction
 
 _INTEGER_TEXT_MAX = 17
@@ -28,7 +28,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     counts = Counter(key for key, _ in pairs)
     repeated = next(key for key, count in counts.items() if count > 1)
     return Unusable(
-        f"the key {shown(repeated)} twice",
+        Text(f"the key {shown(repeated)} twice", f"键 {shown(repeated)} 出现两次"),
         Text("Keep one of the two keys.", "请只保留其中一个键。"),
     )
 
@@ -99,16 +99,21 @@ def read_json(data: bytes, file: str, collector: Collector) -> None:
         collector.add_object(raw, Source(file, index))
 
 
-def _outline(document: object) -> str:
+def _outline(document: object) -> Found:
     if not isinstance(document, dict):
-        return shown(document)
-    return f"the keys {', '.join(map(shown, sorted(document)[:3]))}"
+        return outlined(document)
+    keys = [shown(key) for key in sorted(document)[:3]]
+    return Text(f"the keys {', '.join(keys)}", f"键 {'、'.join(keys)}")
 
 
-def _position(error: ValueError) -> str:
+def _position(error: ValueError) -> Found:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} (line {error.lineno}, column {error.colno})"
-    return str(error)
+        line, column = error.lineno, error.colno
+        return Text(
+            f"{error.msg} (line {line}, column {column})",
+            f"第 {line} 行第 {column} 列的语法错误（{error.msg}）",
+        )
+    return Text(str(error), f"无法解析的内容（{error}）")
 
 
 def is_ndjson(data: bytes) -> bool:
@@ -168,7 +173,7 @@ def long_line(limit: int) -> Problem:
     """Return the problem of a line beyond the limit."""
     return Problem(
         None,
-        f"more than {limit} bytes",
+        Text(f"more than {limit} bytes", f"超过 {limit} 字节"),
         Text(f"a line of at most {limit} bytes", f"每行不超过 {limit} 字节"),
         Text(
             "Put one fact on each line. The rest of the file was not read.",

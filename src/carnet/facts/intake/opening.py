@@ -9,29 +9,30 @@ from typing import BinaryIO
 
 from carnet.core.text import Text
 from carnet.facts.intake.limits import IntakeLimits
-from carnet.facts.issue import Problem
+from carnet.facts.issue import Found, Problem
 
 _REGULAR = Text("a regular file that can be read", "可读取的普通文件")
 
-_REASONS: dict[int, tuple[str, Text]] = {
+_NO_FILE = Text("no such file", "文件不存在")
+_REASONS: dict[int, tuple[Found, Text]] = {
     errno.ENOENT: (
-        "no such file",
+        _NO_FILE,
         Text("Check the path and its spelling.", "请检查路径及其拼写。"),
     ),
     errno.ENOTDIR: (
-        "no such file",
+        _NO_FILE,
         Text("Check the path and its spelling.", "请检查路径及其拼写。"),
     ),
     errno.ELOOP: (
-        "a loop of symbolic links",
+        Text("a loop of symbolic links", "符号链接循环"),
         Text("Name the file itself instead of the link.", "请直接指定文件本身，而非链接。"),
     ),
     errno.EACCES: (
-        "no permission to read",
+        Text("no permission to read", "没有读取权限"),
         Text("Ask for the right to read the file.", "请申请读取该文件的权限。"),
     ),
     errno.ENAMETOOLONG: (
-        "the path is too long",
+        Text("the path is too long", "路径过长"),
         Text("Move the file to a shorter path.", "请将文件移到较短的路径下。"),
     ),
 }
@@ -41,11 +42,11 @@ class FileRefusedError(Exception):
     """A file cannot be read; the problem says why."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.found)
+        super().__init__(str(problem.found))
         self.problem = problem
 
 
-def refuse(found: str, expected: Text, remedy: Text) -> FileRefusedError:
+def refuse(found: Found, expected: Text, remedy: Text) -> FileRefusedError:
     """Return the refusal of a whole file."""
     return FileRefusedError(Problem(None, found, expected, remedy))
 
@@ -75,7 +76,8 @@ def open_regular(path: Path, limits: IntakeLimits) -> BinaryIO:
     except OSError as error:
         raise unreadable(error) from None
     except ValueError:
-        raise refuse("a path with a NUL character", _REGULAR, _REASONS[errno.ENOENT][1]) from None
+        found = Text("a path with a NUL character", "路径含有 NUL 字符")
+        raise refuse(found, _REGULAR, _REASONS[errno.ENOENT][1]) from None
     try:
         _check_status(os.fstat(descriptor), limits)
     except BaseException:
@@ -99,13 +101,13 @@ def unreadable(error: OSError) -> FileRefusedError:
 def _check_status(status: os.stat_result, limits: IntakeLimits) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise refuse(
-            "a folder",
+            Text("a folder", "文件夹"),
             _REGULAR,
             Text("Name the files in the folder one by one.", "请逐一指定文件夹中的文件。"),
         )
     if not stat.S_ISREG(status.st_mode):
         raise refuse(
-            "a pipe, socket or device",
+            Text("a pipe, socket or device", "管道、套接字或设备"),
             _REGULAR,
             Text("Save the data to a file first.", "请先将数据保存为文件。"),
         )
@@ -116,7 +118,7 @@ def _check_status(status: os.stat_result, limits: IntakeLimits) -> None:
 def too_large(size: int, limits: IntakeLimits) -> FileRefusedError:
     """Return the refusal of a file over the size limit."""
     return refuse(
-        f"{size} bytes",
+        Text(f"{size} bytes", f"{size} 字节"),
         Text(
             f"at most {limits.file_size_max} bytes a file",
             f"每个文件不超过 {limits.file_size_max} 字节",
@@ -145,7 +147,7 @@ def read_bounded(stream: BinaryIO, limits: IntakeLimits) -> bytes:
 def empty() -> FileRefusedError:
     """Return the refusal of a file without content."""
     return refuse(
-        "an empty file",
+        Text("an empty file", "空文件"),
         Text("a file with facts", "包含事实的文件"),
         Text("Export the data again.", "请重新导出数据。"),
     )
@@ -169,7 +171,7 @@ def check_utf8(data: bytes) -> bytes:
     if position >= 0:
         line = data.count(b"\n", 0, position) + 1
         raise refuse(
-            f"a NUL character in line {line}",
+            Text(f"a NUL character in line {line}", f"第 {line} 行有 NUL 字符"),
             Text("text without NUL characters", "不含 NUL 字符的文本"),
             Text("Export the data again as UTF-8 text.", "请重新导出为 UTF-8 文本。"),
         )
@@ -179,7 +181,10 @@ def check_utf8(data: bytes) -> bytes:
 def _not_utf8(data: bytes, position: int) -> FileRefusedError:
     line = data.count(b"\n", 0, position) + 1
     return refuse(
-        f"byte 0x{data[position]:02x} in line {line}",
+        Text(
+            f"byte 0x{data[position]:02x} in line {line}",
+            f"第 {line} 行的字节 0x{data[position]:02x}",
+        ),
         Text("text in UTF-8", "UTF-8 编码的文本"),
         Text(
             "Save the file again as UTF-8 (in Excel: 'CSV UTF-8').",

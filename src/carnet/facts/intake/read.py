@@ -80,7 +80,8 @@ def read_files(paths: Sequence[Path], limits: IntakeLimits | None = None) -> Fac
     """Return the facts of some files, in the order given.
 
     Args:
-        paths: CSV, XLSX, JSON and NDJSON files, told apart by their suffixes.
+        paths: CSV, XLSX, JSON and NDJSON files, told apart by their suffixes; ``-`` is JSON or
+            NDJSON from standard input, told apart by the first line.
         limits: What is accepted at most.
 
     Raises:
@@ -148,6 +149,9 @@ def _collection_paused() -> Iterator[None]:
 def _read_file(
     path: Path, file: str, collector: Collector, reader_of: Callable[[Path], _Reader]
 ) -> None:
+    if str(path) == STDIN:
+        _json_or_ndjson(sys.stdin.buffer, path, file, collector)
+        return
     with open_regular(path, collector.limits) as stream:
         reader_of(path)(stream, path, file, collector)
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 from carnet.core.text import Text
 from carnet.facts.intake.collector import Collector
 from carnet.facts.issue import Problem, Source, shown
-from carnet.facts.parse import missing_value, unknown_column, unknown_type
-from carnet.facts.schema import FACT_TYPES, FactType, Kind
+from carnet.facts.parse import unknown_column, unknown_type
+from carnet.facts.schema import FACT_TYPES, FactType, Field, Kind
 
 CellConverter: TypeAlias = Callable[[Any], Any]
 Converters: TypeAlias = Mapping[Kind, CellConverter]
@@ -66,7 +66,7 @@ class Table:
     def _wrong_width(self, width: int) -> Problem:
         return Problem(
             None,
-            f"{width} cells",
+            Text(f"{width} cells", f"{width} 个单元格"),
             Text(
                 f"{len(self.names)} cells, as the header has",
                 f"{len(self.names)} 个单元格，与表头一致",
@@ -95,7 +95,7 @@ def read_header(
             problems.append(unknown_column(fact_type, name))
         seen.add(name)
     required = [fact_type.id_field, *(f for f in fact_type.fields.values() if f.is_required)]
-    problems += [missing_value(field) for field in required if field.name not in seen]
+    problems += [_missing_column(field) for field in required if field.name not in seen]
     if problems:
         return problems
     names = tuple(str(cell) for cell in cells)
@@ -115,6 +115,21 @@ def _wrong_delimiter(found: str) -> Problem:
         Text(
             "Save the file as 'CSV UTF-8 (comma delimited)'.",
             "请另存为“CSV UTF-8（逗号分隔）”。",
+        ),
+    )
+
+
+def _missing_column(field: Field) -> Problem:
+    return Problem(
+        field.name,
+        Text("no such column", "没有该列"),
+        Text(
+            f"a column {field.name} in the header: {field.expected.en}",
+            f"表头含有列 {field.name}：{field.expected.zh}",
+        ),
+        Text(
+            f"{field.name} is required: add the column and fill it in on every row.",
+            f"{field.name} 为必填项：请添加该列，并在每一行填写。",
         ),
     )
 

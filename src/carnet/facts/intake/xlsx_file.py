@@ -35,6 +35,9 @@ from carnet.facts.schema import Kind
 
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PARTS_MAX = 4096
+_CELLS = {"date": "日期", "datetime": "日期时间", "other": "其他类型"}
+"""The kinds of cells that `workbook` tells, for a message in Chinese."""
+
 _ENCRYPTED_FLAG = 1
 _XLSX = Text("an XLSX workbook", "XLSX 工作簿")
 _SAVE_AGAIN = Text(
@@ -57,7 +60,7 @@ def _special(cell: dict[str, str]) -> Unusable:
             ),
         )
     return Unusable(
-        f"a {kind} cell: {found}",
+        Text(f"a {kind} cell: {found}", f"{_CELLS.get(kind, kind)}单元格：{found}"),
         Text(
             "Format the column as text and enter the value again as it is expected.",
             "请将该列设为文本格式，并按要求重新填写。",
@@ -155,7 +158,7 @@ class _Sheet:
 def _header_not_first(row: int) -> Problem:
     return Problem(
         None,
-        f"the first values in row {row}",
+        Text(f"the first values in row {row}", f"首行内容位于第 {row} 行"),
         Text("the names of the columns in row 1", "列名位于第 1 行"),
         Text("Delete the rows above the header.", "请删除表头上方的行。"),
     )
@@ -179,7 +182,10 @@ def check_archive(data: bytes, limits: IntakeLimits) -> None:
     size = sum(part.file_size for part in parts)
     if size > limits.unpacked_size_max or len(parts) > PARTS_MAX:
         raise refuse(
-            f"{len(parts)} parts of {size} bytes after unpacking",
+            Text(
+                f"{len(parts)} parts of {size} bytes after unpacking",
+                f"解压后 {len(parts)} 个部件、{size} 字节",
+            ),
             Text(
                 f"at most {PARTS_MAX} parts of {limits.unpacked_size_max} bytes",
                 f"解压后不超过 {PARTS_MAX} 个部件、{limits.unpacked_size_max} 字节",
@@ -248,7 +254,7 @@ def _feed(stream: Any, data: bytes) -> None:
 
 def _encrypted() -> FileRefusedError:
     return refuse(
-        "an encrypted or an old .xls workbook",
+        Text("an encrypted or an old .xls workbook", "加密的或旧式 .xls 工作簿"),
         _XLSX,
         Text("Remove the password and save the file as .xlsx.", "请移除密码并另存为 .xlsx。"),
     )
@@ -257,12 +263,15 @@ def _encrypted() -> FileRefusedError:
 def _unreadable(reason: str) -> FileRefusedError:
     if reason == "encrypted":
         return _encrypted()
-    return refuse(f"a damaged or truncated file ({reason[:120]})", _XLSX, _SAVE_AGAIN)
+    found = Text(
+        f"a damaged or truncated file ({reason[:120]})", f"损坏或不完整的文件（{reason[:120]}）"
+    )
+    return refuse(found, _XLSX, _SAVE_AGAIN)
 
 
 def _too_costly() -> FileRefusedError:
     return refuse(
-        "a workbook that takes too much memory or time",
+        Text("a workbook that takes too much memory or time", "占用内存或时间过多的工作簿"),
         Text("a workbook that can be read within the limits", "可在限制内读取的工作簿"),
         Text(
             "Delete unused cells and sheets, or save the sheets as CSV.",
