@@ -2,5 +2,5 @@
 
 `inspect.py` runs them all; `report.py` holds what they return.
 
-Source: docs/spec/pack-format.md, section 7.
+Source: docs/spec/pack-format.md, section 10.
 """

@@ -1,6 +1,6 @@
 """The full check of a pack: what its readers refuse, then what the analyses find.
 
-Source: docs/spec/pack-format.md, section 7.
+Source: docs/spec/pack-format.md, section 10.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,6 @@
 """``carnet explain``: why a pack decided as it did, as text, JSON or a decision tree."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,8 @@ from carnet.core.errors import InputError, NotFoundError
 from carnet.core.text import Text
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from carnet.rules.ast import Pack
 
 HELP = t(
@@ -64,17 +67,38 @@ def explain(
     _lang: LanguageOption = None,
 ) -> None:
     """Explain what a pack decides about facts."""
-    from carnet.cli.commands.evaluation import load_for
     from carnet.cli.days import parse_as_of
-    from carnet.cli.decisions import explanation_lines
     from carnet.cli.output import deliver
+
+    day = parse_as_of(as_of)
+    loaded, told = _told(pack, facts, day, workspace, _Wanted(case, rule))
+    if output_format == "json":
+        deliver(_json(loaded, day.isoformat(), told), output)
+        return
+    subject = f"{loaded.id} {loaded.version}, {day}"
+    is_drawn = output_format == "svg"
+    deliver(_svg(told, rule, subject) if is_drawn else _text(told, subject), output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The case and the rule to explain; None for all."""
+
+    case: str | None
+    rule: str | None
+
+
+def _told(
+    name: str, facts: Path, day: "date", workspace: Path | None, wanted: _Wanted
+) -> "tuple[Pack, list[dict[str, Any]]]":
+    """Return the pack, and the explanation of every case that is wanted."""
+    from carnet.cli.commands.evaluation import load_for
     from carnet.facts.intake import read_facts_json
     from carnet.rules.explain import explain_cases
     from carnet.rules.stages import Stages
 
-    day = parse_as_of(as_of)
-    loaded, before, confirmed = load_for(workspace, pack, day)
-    _check_rule(loaded, rule)
+    pack, before, confirmed = load_for(workspace, name, day)
+    _check_rule(pack, wanted.rule)
     given = read_facts_json(facts)
 
     def confirmed_of(each: "Pack") -> frozenset[str]:
@@ -82,23 +106,22 @@ def explain(
 
     stages = Stages(given, day, "reference", confirmed_of, before.__getitem__)
     told = explain_cases(
-        loaded,
+        pack,
         given,
         day,
-        confirmed_of(loaded),
-        earlier=stages.earlier(loaded),
-        only_case=case,
-        only_rule=rule,
+        confirmed_of(pack),
+        earlier=stages.earlier(pack),
+        only_case=wanted.case,
+        only_rule=wanted.rule,
     )
-    _check_found(told, case)
-    subject = f"{loaded.id} {loaded.version}, {day}"
-    if output_format == "svg":
-        deliver(_svg(told, rule, subject), output)
-    elif output_format == "json":
-        deliver(_json(loaded, day.isoformat(), told), output)
-    else:
-        lines = [line for one in told for line in explanation_lines(one)]
-        deliver("\n".join([subject, *lines, ""]), output)
+    _check_found(told, wanted.case)
+    return pack, told
+
+
+def _text(told: list[dict[str, Any]], subject: str) -> str:
+    from carnet.cli.decisions import explanation_lines
+
+    return "\n".join([subject, *(line for one in told for line in explanation_lines(one)), ""])
 
 
 def _json(pack: "Pack", as_of: str, told: list[dict[str, Any]]) -> str:
