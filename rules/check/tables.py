@@ -32,8 +32,6 @@ REGIONS_MAX = 5
 """Gaps of one table that are told."""
 PAIRS_MAX = 20
 """Overlaps of one table that are told."""
-GAP, OVERLAP, CONFLICT = "CRN-R-015", "CRN-R-016", "CRN-R-017"
-DEAD_ROW, UNCHECKED = "CRN-R-018", "CRN-R-019"
 
 
 def _at(table: Table, row: TableRow | None = None) -> tuple[str, int]:
@@ -51,7 +49,7 @@ def _gaps(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
         where, point = region_text(box, space.axes), sample_text(box, space.axes)
         yield _defect(
             severity,
-            GAP,
+            "CRN-R-015",
             table,
             None,
             Text(
@@ -65,7 +63,7 @@ def _gaps(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
     if len(found) > REGIONS_MAX:
         yield _defect(
             severity,
-            GAP,
+            "CRN-R-015",
             table,
             None,
             Text(
@@ -110,7 +108,7 @@ def _overlaps(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
         where = region_text(shared, space.axes)
         if count == PAIRS_MAX:
             yield fault(
-                OVERLAP,
+                "CRN-R-016",
                 _at(table),
                 Text(
                     f"The table {table.id} has further overlaps; {PAIRS_MAX} are shown.",
@@ -122,7 +120,7 @@ def _overlaps(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
         if policy == "A":
             what = Text("give different outputs", "输出冲突")
         yield fault(
-            OVERLAP if policy == "U" else CONFLICT,
+            "CRN-R-016" if policy == "U" else "CRN-R-017",
             _at(table, second),
             Text(
                 f"The rows {first.id} and {second.id} of the table {table.id} (hit policy {policy})"
@@ -161,7 +159,7 @@ def _masked(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
         box, row = space.boxes[position], table.rows[position]
         if not is_empty_box(box) and _is_covered(box, taken, budget):
             yield warning(
-                DEAD_ROW,
+                "CRN-R-018",
                 _at(table, row),
                 Text(
                     f"The row {row.id} of the table {table.id} never decides: rows before it (hit"
@@ -207,7 +205,7 @@ def _redundant(table: Table, row: TableRow, other: TableRow, space: Space, posit
     if table.collection in {"sum", "count"}:
         effect = Text("both count", "两行都会计入")
     return warning(
-        DEAD_ROW,
+        "CRN-R-018",
         _at(table, row),
         Text(
             f"The row {row.id} of the table {table.id} {what.en} the row {other.id}, with the same"
@@ -222,7 +220,7 @@ def _never_in_force(table: Table, space: Space) -> Iterator[Defect]:
     for row, box in zip(table.rows, space.boxes, strict=True):
         if is_empty_box(box):
             yield warning(
-                DEAD_ROW,
+                "CRN-R-018",
                 _at(table, row),
                 Text(
                     f"The row {row.id} of the table {table.id} never holds while the pack is"
@@ -257,7 +255,7 @@ def table_defects(pack: Pack) -> Iterator[Defect]:
             yield from _defects_of(table, pack, budget)
         except OutOfBudgetError:
             yield warning(
-                UNCHECKED,
+                "CRN-R-019",
                 _at(table),
                 Text(
                     f"The table {name} was not checked in full: its rows cut the inputs into too"

@@ -99,7 +99,7 @@ def _row(file: str, number: int, cells: list[Scalar]) -> GridRow:
     for position, cell in enumerate(cells, start=1):
         if isinstance(cell, str) and cell and not cell.isprintable():
             raise defect(
-                CODE,
+                "CRN-R-013",
                 file,
                 number,
                 Text(
@@ -179,7 +179,7 @@ def _xlsx_cell(cell: Any, file: str, number: int) -> Scalar:
     if kind == "date":
         return date.fromisoformat(found)
     raise defect(
-        CODE,
+        "CRN-R-013",
         file,
         number,
         Text(
@@ -202,7 +202,7 @@ def _xlsx_rows(data: bytes, file: str) -> Iterator[tuple[int, list[Scalar]]]:
             yield number, [_xlsx_cell(cell, file, number) for cell in line]
         elif any(cell != "" for cell in line):
             raise defect(
-                CODE,
+                "CRN-R-013",
                 file,
                 0,
                 Text(
