@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -176,6 +177,33 @@ def test_upgrade__from_nothing_and_again(empty_database_url: str) -> None:
     assert upgrade_schema(engine) == ()
     check_schema(engine)
     engine.dispose()
+
+
+def test_upgrade__of_a_database_in_use_keeps_its_rows(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(empty_database_url, is_new=True)
+    _first_migration(engine)
+    with pytest.raises(StoreError, match="CRN-C-027"):
+        check_schema(engine)
+    monkeypatch.delitem(ROWS, "officer_event")
+    fill(engine)
+    assert upgrade_schema(engine) == REVISIONS[1:]
+    check_schema(engine)
+    with reading(engine) as connection:
+        for name, row in ROWS.items():
+            found = connection.execute(METADATA.tables[name].select()).mappings().one()
+            assert {key: found[key] for key in row} == row
+    engine.dispose()
+
+
+def _first_migration(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS_PATH))
+    config.set_main_option("path_separator", "os")
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISIONS[0])
 
 
 def test_check__missing_migrations(empty_database_url: str) -> None:
