@@ -15,6 +15,8 @@ from carnet.core.canonical import INTEGER_MAX
 from carnet.core.clock import SECONDS_PER_DAY
 from carnet.core.money import BPS_ONE
 from carnet.rules.bulk.sql import (
+    FALSE,
+    TRUE,
     Sql,
     as_text,
     both,
@@ -28,12 +30,11 @@ from carnet.rules.bulk.sql import (
 
 WIDE = "INT128"
 """128 bits; `dialect.py` spells it for engines that have decimals instead."""
-WILSON_TRIALS_MAX = 10**10
-"""Trials up to which the Wilson bound fits 128 bits; beyond, the reference decides the case."""
 _DAY_MIN, _DAY_MAX = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31 as days since 1970."""
 _MONTH_MIN, _MONTH_MAX = 12, 12 * 10_000 - 1
 _A2, _B2 = 49**2, 25**2
+_ROOT_MAX = 10**16
 
 
 def wide(value: Sql) -> Sql:
@@ -155,19 +156,25 @@ def _reaches(bound: Sql, successes: Sql, trials: Sql) -> Sql:
     """Return whether the exact Wilson bound is at least some basis points.
 
     With the terms of `functions.wilson_lower_bps` divided by the number of trials n, the bound r
-    is reached when Y >= 0 and X <= n * Y^2, where
+    is reached when Y >= 0 and C * T / n <= Y^2, where
 
-        Y = 10^4 (2 b^2 s + a^2) - 2 r (b^2 n + a^2),  X = 10^8 a^2 (a^2 n + 4 b^2 s (n - s)).
+        Y = 10^4 (2 b^2 s + a^2) - 2 r (b^2 n + a^2),  C = 10^8 a^2,
+        T = a^2 n + 4 b^2 s (n - s).
 
-    Rounding the root up before subtracting changes nothing: both sides are integers.
+    Both sides being integers, the left one may be rounded up; divided before it is multiplied, it
+    stays below 2^101. Its root is below 10^16, so a greater Y needs no square.
     """
     head = times(number(BPS_ONE), add(times(number(2 * _B2), successes), number(_A2)))
     tail = times(times(number(2), bound), add(times(number(_B2), trials), number(_A2)))
     y = subtract(head, tail)
     spread = times(times(number(4 * _B2), successes), subtract(trials, successes))
-    x = times(number(BPS_ONE**2 * _A2), add(times(number(_A2), trials), spread))
-    square = times(times(trials, y), y)
-    return both(compared(y, ">=", number(0)), compared(x, "<=", square))
+    t, c = add(times(number(_A2), trials), spread), number(BPS_ONE**2 * _A2)
+    rest = times(c, _rest(t, trials))
+    up = case([(compared(_rest(rest, trials), ">", number(0)), number(1))], number(0))
+    left = add(times(c, wide(_quotient(t, trials))), add(_quotient(rest, trials), up))
+    is_below = compared(y, "<", number(0))
+    is_far = compared(y, ">", number(_ROOT_MAX))
+    return case([(is_below, FALSE), (is_far, TRUE)], compared(left, "<=", times(y, y)))
 
 
 def _estimate(successes: Sql, trials: Sql) -> Sql:
@@ -192,15 +199,9 @@ def _wilson(successes: Sql, trials: Sql) -> Sql:
 
     valid = both(
         compared(trials, ">", number(0)),
-        compared(trials, "<=", number(WILSON_TRIALS_MAX)),
         exp.Between(this=successes, low=number(0), high=trials),
     )
     return case([(valid, case([reached(1), reached(0), reached(-1)]))])
-
-
-def beyond_wilson(trials: Sql) -> Sql:
-    """Return whether the Wilson bound of so many trials is left to the reference."""
-    return compared(trials, ">", number(WILSON_TRIALS_MAX))
 
 
 # --- dates ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Cases that the reference decides: too many facts for a rule, or numbers beyond 128 bits.
+"""Cases that the reference decides: those that may have too many facts for a rule.
 
 How many combinations of facts a rule tries in a case is bounded (PF-18). The bound is checked in
 two rounds: the first looks at each type alone and lets nearly everything pass; only what it holds

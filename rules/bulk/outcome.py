@@ -9,6 +9,13 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from carnet.rules.bulk.frame import Frame
+from carnet.rules.bulk.outputs import (
+    action_query,
+    add_outputs,
+    conflict_queries,
+    output_query,
+    unset_queries,
+)
 from carnet.rules.bulk.plan import Membership, Plan
 from carnet.rules.bulk.rules import Compiled, case_frame, scope_verdicts
 from carnet.rules.bulk.sql import (
@@ -42,12 +49,21 @@ _DECISIVE = frozenset({"blocking", "major"})
 
 def add_results(plan: Plan, compiled: Sequence[Compiled]) -> None:
     """Add the result tables."""
-    _add_case(plan, compiled)
+    failed = [(one, query) for one in compiled for query in _failed(plan, one)]
+    add_outputs(plan, compiled, failed)
+    has_outputs = any(one.is_asked and one.rule.settings for one in compiled)
+    conflicts = [*conflict_queries(plan)] if has_outputs else []
+    _add_case(plan, compiled, [*(query for _, query in failed), *conflicts])
     _add_measures(plan)
     findings = [finding_query(plan, one) for one in compiled if one.is_asked and one.rule.message]
     _add_union(plan, "r_finding", findings)
     errors = [query for one in compiled for query in error_queries(plan, one)]
-    _add_union(plan, "r_error", [broken_query(), *errors])
+    errors += [query for one in compiled for query in unset_queries(plan, one)]
+    _add_union(plan, "r_error", [broken_query(), *errors, *conflicts])
+    if has_outputs:
+        plan.add("r_output", output_query(plan), is_view=True)
+    asked = [one for one in compiled if one.is_asked and one.rule.action]
+    _add_union(plan, "r_action", [action_query(plan, one) for one in asked])
     skipped = (not_applicable_query(plan, one.rule) for one in compiled)
     _add_union(plan, "r_not_applicable", [query for query in skipped if query is not None])
     confirmed = [*confirmed_of_case(plan)]
@@ -71,16 +87,19 @@ def _add_union(
 # --- conformity -------------------------------------------------------------------------------
 
 
-def _add_case(plan: Plan, compiled: Sequence[Compiled]) -> None:
+def _add_case(plan: Plan, compiled: Sequence[Compiled], failed: Sequence[exp.Query]) -> None:
     decisive = [
         _ids_of(one.sure) for one in compiled if one.is_asked and one.rule.severity in _DECISIVE
     ]
-    failed = [query for one in compiled for query in _failed(plan, one)]
+    told = [
+        exp.select("case_id").from_(query.subquery(alias=name_of("x"), copy=False))
+        for query in failed
+    ]
     query = exp.select(aliased(column("p", "case_id"), "case_id")).from_(relation("p", "p"))
     branches: list[tuple[Sql, Sql]] = []
     for alias, queries, verdict in (
         ("n", decisive, "nonconforming"),
-        ("u", [_ids_of("b"), *failed], "undetermined"),
+        ("u", [_ids_of("b"), *told], "undetermined"),
     ):
         if queries:
             listed = (
@@ -104,6 +123,7 @@ def _failed(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
     rule = compiled.rule
     if compiled.may_err:
         yield _ids_of(compiled.unsure)
+    yield from unset_queries(plan, compiled)
     frame = case_frame(plan)
     scope = all_hold(scope_verdicts(frame, rule))
     if not compiled.is_asked:

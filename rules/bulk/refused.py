@@ -14,10 +14,6 @@ def _features(pack: Pack) -> Iterator[Text]:
         yield Text("decision tables", "决策表")
     if pack.closures:
         yield Text("closures", "闭包")
-    if any(rule.settings for rule in pack.rules):
-        yield Text("outputs", "输出")
-    if any(rule.action for rule in pack.rules):
-        yield Text("actions", "动作")
     if pack.after:
         yield Text("stages", "阶段")
 

@@ -193,8 +193,7 @@ def finding_query(plan: Plan, compiled: Compiled) -> exp.Query:
         ("case_id", frame.case_id),
         ("rule", text(rule.id)),
         ("severity", text(rule.severity)),
-        ("facts", _facts(frame, rule)),
-        ("choice", _text_list([column(frame.table, one) for one in compiled.ids])),
+        *choice_columns(frame, compiled),
         ("message_en", message[0]),
         ("message_zh", message[1]),
         ("remedy_en", remedy[0]),
@@ -203,6 +202,12 @@ def finding_query(plan: Plan, compiled: Compiled) -> exp.Query:
         ("values_json", _values_json(frame, rule)),
     ]
     return frame.select(columns)
+
+
+def choice_columns(frame: Frame, compiled: Compiled) -> Columns:
+    """Return the facts of a stored choice, and the matched ids in their order."""
+    ids = [column(frame.table, one) for one in compiled.ids]
+    return [("facts", _facts(frame, compiled.rule)), ("choice", _text_list(ids))]
 
 
 def _text_list(values: list[Sql]) -> Sql:
