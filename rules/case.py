@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import Any, cast
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.errors import InputError
@@ -171,7 +172,8 @@ _SHAPES: dict[str, _Shape] = _shapes()
 
 _SIGNATURES_MAX = 4096
 _Names = tuple[str, ...]
-_signatures: dict[tuple[object, ...], tuple[_Names, _Names, _Names]] = {}
+_Getter = Callable[[Mapping[str, Any]], Iterable[str]]
+_signatures: dict[tuple[object, ...], tuple[_Names, _Getter | None, _Names, _Names]] = {}
 """Fields that need a look at their values, of facts seen to be in order: texts, integers, instants.
 
 A signature is the type of a fact with the names and the types of its fields, in their order.
@@ -195,17 +197,20 @@ def check_fact(fact: Fact) -> None:
         _check_whole(fact)
         if len(_signatures) >= _SIGNATURES_MAX:
             _signatures.clear()
-        texts = tuple(name for name, value in fields.items() if type(value) is str)
-        numbers = tuple(name for name, value in fields.items() if type(value) is int)
-        instants = tuple(name for name, value in fields.items() if type(value) is datetime)
-        _signatures[signature] = (texts, numbers, instants)
+        texts, numbers, instants = (
+            tuple(name for name, value in fields.items() if type(value) is kind)
+            for kind in (str, int, datetime)
+        )
+        getter = cast("_Getter", itemgetter(*texts)) if texts else None
+        _signatures[signature] = (texts, getter, numbers, instants)
         return
-    texts, numbers, instants = known
-    for name in instants:
-        _check_instant(fact, name, fields[name])
-    if max(map(len, map(fields.__getitem__, texts)), default=0) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # texts by the signature
+    texts, getter, numbers, instants = known
+    # One look at all texts together: hardly any fact has as many characters as one text may have.
+    if getter is not None and len("".join(getter(fields))) > STRING_SIZE_MAX // 4:
         for name in texts:
             _check_size(fact, name, fields[name])
+    for name in instants:
+        _check_instant(fact, name, fields[name])
     for name in numbers:
         if not -INTEGER_MAX <= fields[name] <= INTEGER_MAX:  # type: ignore[operator]  # an integer by the signature
             raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
@@ -287,26 +292,35 @@ class _Index:
     """Facts by the value of one field, built for the fields that paths use; all sorted by id."""
 
     def __init__(self, facts: Iterable[Fact], paths: Iterable[Path]) -> None:
-        self._by_value: dict[tuple[str, str], dict[object, list[Fact]]] = {}
-        wanted: dict[str, list[tuple[str, dict[object, list[Fact]]]]] = defaultdict(list)
-        for path in paths:
-            near = path.fact_type
-            for link in path.links:
-                key = (near, link.near_field)
-                if key not in self._by_value:
-                    self._by_value[key] = defaultdict(list)
-                    wanted[near].append((link.near_field, self._by_value[key]))
-                near = link.far_type
         self._by_type: dict[str, list[Fact]] = defaultdict(list)
         for fact in sorted(facts, key=attrgetter("id")):
             self._by_type[fact.type].append(fact)
-            for name, found in wanted.get(fact.type, ()):
-                value = field_of(fact, name)
-                if value is not None:
-                    found[value].append(fact)
+        self._by_value: dict[tuple[str, str], dict[object, list[Fact]]] = {}
+        for path in paths:
+            near = path.fact_type
+            for link in path.links:
+                if (near, link.near_field) not in self._by_value:
+                    self._by_value[near, link.near_field] = self._grouped(near, link.near_field)
+                near = link.far_type
+
+    def _grouped(self, fact_type: str, name: str) -> dict[object, list[Fact]]:
+        found: dict[object, list[Fact]] = defaultdict(list)
+        if name == "id":
+            for fact in self._by_type.get(fact_type, ()):
+                found[fact.id].append(fact)
+            return found
+        for fact in self._by_type.get(fact_type, ()):
+            value = fact.fields.get(name)
+            if value is not None:
+                found[value].append(fact)
+        return found
 
     def of_type(self, fact_type: str) -> list[Fact]:
         return self._by_type.get(fact_type, [])
+
+    def by_value(self, fact_type: str, name: str) -> Mapping[object, list[Fact]]:
+        """Return the facts of a type by the value of a field that a path uses."""
+        return self._by_value[fact_type, name]
 
     def pointing(self, fact_type: str, name: str, value: object) -> list[Fact]:
         return self._by_value[fact_type, name].get(value, [])
@@ -323,11 +337,6 @@ def _walk(path: Path, case: Case, index: _Index) -> list[Fact]:
         return index.of_type(path.fact_type)
     near_types = [path.fact_type, *(link.far_type for link in path.links[:-1])]
     reached = case.facts_of(path.links[-1].far_type)
-    if len(path.links) == 1 and len(reached) == 1:
-        # Most paths are one step from the anchor.
-        value = field_of(reached[0], path.links[0].far_field)
-        near_field = path.links[0].near_field
-        return [] if value is None else index.pointing(path.fact_type, near_field, value)
     for near_type, link in zip(reversed(near_types), reversed(path.links), strict=True):
         values = (field_of(far, link.far_field) for far in reached)
         groups = [index.pointing(near_type, link.near_field, v) for v in values if v is not None]
@@ -341,28 +350,39 @@ def _merged(groups: Iterable[list[Fact]]) -> list[Fact]:
     return [found[name] for name in sorted(found)]
 
 
-_Steps = Sequence[tuple[Sequence[Path], str]]
+_Direct = tuple[str, Mapping[object, list[Fact]]]
+_Step = tuple[str, Sequence[Path], _Direct | None]
+"""A type, its paths, and for one that is a step from the anchor: its field, and facts by value."""
 
 
-def _steps(paths: Sequence[Path]) -> _Steps:
-    """Return the types in the order to find their facts, each with all paths of the type.
+def _steps(pack: Pack, index: _Index) -> list[_Step]:
+    """Return the types in the order to find their facts.
 
     Several paths of one type are their union, found where its last one stands.
     """
-    last = {path.fact_type: position for position, path in enumerate(paths)}
-    return [
-        ([one for one in paths if one.fact_type == kind], kind)
-        for kind in sorted(last, key=lambda kind: last[kind])
-    ]
+    last = {path.fact_type: position for position, path in enumerate(pack.paths)}
+    result: list[_Step] = []
+    for kind in sorted(last, key=lambda kind: last[kind]):
+        paths = [one for one in pack.paths if one.fact_type == kind]
+        direct = None
+        links = paths[0].links
+        is_step = len(paths) == len(links) == 1 and links[0].far_type == pack.case.fact_type
+        if is_step and kind != pack.case.fact_type and links[0].far_type not in last:
+            direct = (links[0].far_field, index.by_value(kind, links[0].near_field))
+        result.append((kind, paths, direct))
+    return result
 
 
-def _fill(case: Case, steps: _Steps, index: _Index) -> None:
+def _fill(case: Case, steps: Sequence[_Step], index: _Index) -> None:
     by_key, by_type = case.by_key, case.by_type
-    for paths, kind in steps:
-        groups = [_walk(path, case, index) for path in paths]
-        if kind in by_type:
-            groups.append(by_type[kind])
-        found = groups[0] if len(groups) == 1 else _merged(groups)
+    for kind, paths, direct in steps:
+        if direct is not None:
+            found = direct[1].get(field_of(case.anchor, direct[0]), [])
+        else:
+            groups = [_walk(path, case, index) for path in paths]
+            if kind in by_type:
+                groups.append(by_type[kind])
+            found = groups[0] if len(groups) == 1 else _merged(groups)
         by_type[kind] = found
         for fact in found:
             by_key[kind, fact.id] = fact
@@ -426,7 +446,7 @@ def each_case(
 
 def _cases(run: Run, index: _Index) -> Iterator[Case]:
     pack = run.pack
-    steps = _steps(pack.paths)
+    steps = _steps(pack, index)
     for anchor in index.of_type(pack.case.fact_type):
         case = Case(run, anchor)
         case.by_key[anchor.type, anchor.id] = anchor

@@ -260,11 +260,12 @@ class Encoder:
             facts = case.facts_of(fact_type)
             head = _kept_head if len(facts) < _HEADS_MAX else _head
             bindings: Bindings = named
+            needs_bindings, write = writer.needs_bindings, writer.plain
             for fact in facts:
                 number += 1
-                if writer.needs_bindings:
+                if needs_bindings:
                     bindings = {**named, OWN: fact}
-                tail = writer.plain(fact, bindings, case, own, applicable)
+                tail = write(fact, bindings, case, own, applicable)
                 if tail is None:
                     return None
                 messages.append(head(number, tag) + tail)
