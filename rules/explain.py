@@ -32,7 +32,7 @@ from carnet.rules.explain_parameters import explain_parameters, parameters_read
 from carnet.rules.finding import Choice, Prepared, bind, evidence, make_finding, prepare
 from carnet.rules.parameters import Unknown
 from carnet.rules.run import start_run
-from carnet.rules.values import Verdict, holds, line_holds, reason_of, verdict_of
+from carnet.rules.values import Verdict, both, holds, line_holds, reason_of, verdict_of
 
 CHOICES_MAX = 100
 """Choices of facts shown for one rule of one case."""
@@ -139,6 +139,24 @@ def _key(fact: Fact) -> dict[str, str]:
     return {"type": fact.type, "id": fact.id}
 
 
+def _presence(alias: str, fact: Fact, case: Case) -> list[dict[str, Any]]:
+    """Return a line for a computed fact of which it cannot be told whether it is there."""
+    presence = case.presence_of(fact)
+    if not isinstance(presence, Unknown):
+        return []
+    return [
+        {
+            "text": f"{alias}: {fact.type}/{fact.id}",
+            "verdict": _verdict_name(presence),
+            "values": {},
+            "reasons": {},
+            "decides": False,
+            "cause": _cause(presence),
+            "conditions": [],
+        }
+    ]
+
+
 def _block(block: Without, choice: Choice, bindings: Bindings, case: Case) -> dict[str, Any]:
     """Return a block with every fact that it might find; one that satisfies it ends the list."""
     result: Verdict = True
@@ -147,13 +165,16 @@ def _block(block: Without, choice: Choice, bindings: Bindings, case: Case) -> di
         if fact in choice:
             continue
         inner = {**bindings, block.alias: fact}
-        verdict = holds(block.when, inner, case)
+        verdict = both(case.presence_of(fact), holds(block.when, inner, case))
         if len(told) < FACTS_MAX or verdict is True:
             told.append(
                 {
                     "fact": _key(fact),
                     "verdict": _verdict_name(verdict),
-                    "lines": _lines(block.when, inner, case),
+                    "lines": [
+                        *_presence(block.alias, fact, case),
+                        *_lines(block.when, inner, case),
+                    ],
                 }
             )
         if verdict is True:
@@ -181,6 +202,8 @@ def _outcome_of(told: Sequence[dict[str, Any]]) -> str:
 def _choice(rule: Rule, choice: Choice, case: Case) -> dict[str, Any]:
     bindings = bind(rule, choice, case)
     lines = _lines(rule.when, bindings, case)
+    for (alias, _), fact in reversed(list(zip(rule.match, choice, strict=True))):
+        lines[:0] = _presence(alias, fact, case)
     blocks = [_block(block, choice, bindings, case) for block in rule.without]
     if not any(one["decides"] for one in lines if one["verdict"] == "false"):
         for one in lines:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from carnet.rules.engine import evaluate
+from carnet.rules.explain import explain_cases
 from tests.fixtures_rules import AS_OF, TEXT, certificate, listing, parameter, product, rule
 from tests.fixtures_tables import table_pack, table_text
 
@@ -72,6 +73,21 @@ def test_match__row_that_may_hit_hides_no_finding_of_those_that_do(tmp_path: Pat
         "product/P1.min_age_months is absent."
     ]
     assert decision["conformity"] == "nonconforming"
+
+
+def test_explanation__shows_a_row_that_may_hit_as_what_decides(tmp_path: Path) -> None:
+    tables = {"grades.csv": _GRADES, "needs.csv": _NEEDS}
+    other = rule("none", without=[{"n": "needs", "when": ['n.kind == "instructions"']}])
+    pack = table_pack(tmp_path, tables, _MISSING, other, parameters=[parameter("p", "integer", 1)])
+    (told,) = explain_cases(pack, [listing(), product(category="toy")], AS_OF)
+    missing, none = told["rules"]
+    outcomes = {one["facts"][0]["id"]: one["outcome"] for one in missing["choices"]}
+    assert outcomes == {"age": "undetermined", "doc": "finding"}
+    line = missing["choices"][0]["lines"][0]
+    assert (line["text"], line["decides"]) == ("n: needs/age", True)
+    assert line["cause"]["en"] == "product/P1.min_age_months is absent."
+    assert none["choices"][0]["outcome"] == "undetermined"
+    assert none["choices"][0]["without"][0]["facts"][0]["lines"][0]["text"] == "n: needs/age"
 
 
 def test_match__unverified_row_leaves_the_case_undetermined_until_confirmed(tmp_path: Path) -> None:
