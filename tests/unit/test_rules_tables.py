@@ -269,44 +269,6 @@ def test_unverified_row__holds_back_what_rests_on_it_until_confirmed() -> None:
     assert confirmed.unverified((1,)) == frozenset()
 
 
-# --- the spirit of the decision table cases of the DMN compatibility kit ----------------------
-
-
-@pytest.mark.parametrize(
-    ("age", "risk", "debt", "expected"),
-    [
-        (18, "medium", True, "Declined"),
-        (35, "high", False, "Declined"),
-        (35, "low", True, "Approved"),
-        (17, "low", False, "Declined"),
-    ],
-)
-def test_kit__single_hit_over_three_inputs(age: int, risk: str, debt: bool, expected: str) -> None:
-    text = table_text(
-        "U",
-        "in age integer,in risk string,in debt boolean,out status string",
-        'r1,>= 18,"medium, low",false,Approved',
-        "r2,< 18,-,-,Declined",
-        "r3,>= 18,high,-,Declined",
-        "r4,>= 18,medium,true,Declined",
-        "r5,>= 18,low,true,Approved",
-    )
-    assert looked_up(text, age, risk, debt) == expected
-
-
-def test_kit__multiple_outputs_of_one_row() -> None:
-    text = table_text(
-        "P",
-        "in age integer,in risk string,out status string,out rate string",
-        'r1,>= 18,"medium, low",Approved,Best',
-        "r2,< 18,-,Declined,Standard",
-        'r3,-,"high, medium",Declined,Standard',
-        extra=('order,,,"Approved, Declined","Best, Standard"',),
-    )
-    assert [looked_up(text, 20, "medium", column=n) for n in (0, 1)] == ["Approved", "Best"]
-    assert [looked_up(text, 20, "high", column=n) for n in (0, 1)] == ["Declined", "Standard"]
-
-
 def test_table__keeps_titles_notes_and_places() -> None:
     text = table_text(
         "F",
