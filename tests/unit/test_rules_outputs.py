@@ -165,6 +165,11 @@ def test_output__of_a_matched_fact_rests_on_its_own_values(tmp_path: Path) -> No
     assert _decide(pack, [listing(), product(), certificate()]).outputs == {"fee": 1}
     held = _decide(pack, [listing(), product(), certificate(act="ppe")])
     assert (held.outputs, held.conformity) == ({}, "undetermined")
+    step = frozenset({"step"})
+    free = _decide(pack, [listing(), product(), certificate(act="ppe")], step)
+    assert (free.outputs, free.officer_confirmed) == ({"fee": 4}, ("step",))
+    # The certificate that takes the other candidate rests on nothing.
+    assert _decide(pack, [listing(), product(), certificate()], step).officer_confirmed == ()
 
 
 # --- actions ----------------------------------------------------------------------------------
