@@ -4,7 +4,7 @@
     python3 dev.py demo|test|lint|type|docs|contracts|bench NAME|audit|fuzz|chaos|lock  [ARGUMENTS]
 
 Every command first brings the machine to the state it needs: a virtual environment with the
-hash-locked packages, anvil, and for the tests PostgreSQL, Chromium and a compiler. What apt has to
+hash-locked packages, anvil, and for the tests PostgreSQL, Chromium, Java and a compiler. What apt has to
 install is installed when this process may, and else printed as the one line to run.
 """
 
@@ -29,7 +29,8 @@ PYTHON_VERSIONS = ((3, 11), (3, 12))
 EXIT_UNUSABLE = 2
 
 APT_COMPILER = ("gcc", "binutils", "libc6-dev", "python3-dev")
-APT_TESTS = ("postgresql", "chromium", "fonts-noto-cjk")
+APT_JAVA = "openjdk-17-jre-headless"
+APT_TESTS = ("postgresql", "chromium", "fonts-noto-cjk", APT_JAVA)
 ANVIL_MACHINE = "x86_64"
 
 
@@ -102,7 +103,7 @@ def find_postgresql() -> Path | None:
 
 
 def ensure_test_tools() -> None:
-    """Install what the tests need beyond Python: PostgreSQL, Chromium and a Chinese font."""
+    """Install what the tests need beyond Python: PostgreSQL, Chromium, a Chinese font, Java."""
     has_font = bool(list(Path("/usr/share/fonts").rglob("NotoSansCJK*")))
     missing = [
         package
@@ -110,11 +111,12 @@ def ensure_test_tools() -> None:
             ("postgresql", find_postgresql()),
             ("chromium", shutil.which("chromium")),
             ("fonts-noto-cjk", has_font),
+            (APT_JAVA, shutil.which("java")),
         )
         if not present
     ]
     if missing:
-        apt_install(missing, "The tests run against a real PostgreSQL and a real browser.")
+        apt_install(missing, "The tests run against a real PostgreSQL, browser and Spark.")
 
 
 # --- Python packages ---------------------------------------------------------------------------

@@ -29,6 +29,7 @@ ROWS_READ = 20_000
 """Rows that are read from a result at a time."""
 
 _LOCKS = (
+    "enable_progress_bar = false",
     "enable_external_access = false",
     # A name in a query is a table of the database, never a variable of this program.
     "python_enable_replacements = false",

@@ -101,6 +101,7 @@ _LOCAL_SETTINGS: Final = {
     "spark.driver.bindAddress": "127.0.0.1",
     # Compiling takes longer than the rows that one machine should be given to Spark with.
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": _PARTITIONS_LOCAL,
     "spark.default.parallelism": _PARTITIONS_LOCAL,
 }

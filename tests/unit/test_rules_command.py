@@ -73,7 +73,7 @@ def test_eval__reads_stdin_and_explains(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"engine": "spark"}, InputError),
+        ({"engine": "prolog"}, InputError),
         ({"as_of": "31/02/2026"}, InputError),
         ({"as_of": "2019-01-01"}, InputError),
         ({"pack": "nothing"}, NotFoundError),
