@@ -39,6 +39,7 @@ COVERED_MAX = 64
 """Integers between two ends that are tried one by one."""
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _ORDERED = frozenset({"integer", "date", "instant"})
+_ORDERED = frozenset({"integer", "date", "instant"})
 _BOOLEANS = frozenset({True, False})
 
 
