@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures_ledger",
     "tests.fixtures_contracts",
     "tests.fixtures_decisions",
+    "tests.fixtures_findings",
     "tests.fixtures_store",
     "tests.fixtures_story",
 ]
