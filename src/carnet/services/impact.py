@@ -24,6 +24,9 @@ from carnet.store.engine import reading
 from carnet.store.facts import current_facts
 from carnet.store.tables import DECISION
 
+Outcome = tuple[str, str]
+"""A rule, and the severity of what it finds."""
+
 Direction = Literal["stricter", "milder", "other"]
 DIRECTIONS: Final[tuple[Direction, ...]] = ("stricter", "milder", "other")
 _RANK: Final[Mapping[Conformity, int]] = {"conforming": 0, "undetermined": 1, "nonconforming": 2}
@@ -40,8 +43,9 @@ class CaseChange:
         direction: Whether the second version is stricter or milder.
         before: What the first one says, None where it is no case of it.
         after: What the second one says.
-        added: The rules that find fault with the second version alone, as often as they do.
-        removed: Those that do with the first one alone.
+        added: What the second version alone finds: rule and severity, or `undetermined` where
+            the rule could not be evaluated; as often as it is found.
+        removed: What the first one alone finds.
     """
 
     as_of: date
@@ -49,8 +53,8 @@ class CaseChange:
     direction: Direction
     before: Conformity | None
     after: Conformity | None
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
+    added: tuple[Outcome, ...]
+    removed: tuple[Outcome, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the change as JSON."""
@@ -60,8 +64,8 @@ class CaseChange:
             "direction": self.direction,
             "before": self.before,
             "after": self.after,
-            "added": list(self.added),
-            "removed": list(self.removed),
+            "added": [{"rule": rule, "severity": found} for rule, found in self.added],
+            "removed": [{"rule": rule, "severity": found} for rule, found in self.removed],
         }
 
 
@@ -221,8 +225,8 @@ def _change(
         direction=_direction(before, after, added, removed),
         before=None if before is None else before.conformity,
         after=None if after is None else after.conformity,
-        added=tuple(sorted(rule for rule, _, _ in added.elements())),
-        removed=tuple(sorted(rule for rule, _, _ in removed.elements())),
+        added=tuple(sorted((rule, found) for rule, found, _ in added.elements())),
+        removed=tuple(sorted((rule, found) for rule, found, _ in removed.elements())),
     )
 
 

@@ -183,7 +183,11 @@ def _impact_row(change: "CaseChange") -> tuple[str, ...]:
     from carnet.services.words import CONFORMITIES
 
     verdicts = ["-" if one is None else say(CONFORMITIES[one]) for one in _verdicts(change)]
-    rules = [f"+{rule}" for rule in change.added] + [f"-{rule}" for rule in change.removed]
+    rules = [
+        f"{sign}{rule} ({_severity(severity)})"
+        for sign, listed in (("-", change.removed), ("+", change.added))
+        for rule, severity in listed
+    ]
     return (
         change.as_of.isoformat(),
         f"{change.case[0]}/{change.case[1]}",
@@ -191,6 +195,12 @@ def _impact_row(change: "CaseChange") -> tuple[str, ...]:
         " → ".join(verdicts),
         " ".join(rules),
     )
+
+
+def _severity(severity: str) -> str:
+    from carnet.services.words import CONFORMITIES, SEVERITIES
+
+    return say(SEVERITIES.get(severity) or CONFORMITIES["undetermined"])
 
 
 def _verdicts(change: "CaseChange") -> tuple[str | None, str | None]:
