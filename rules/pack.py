@@ -53,6 +53,8 @@ FILES_MAX = 200
 PACK_SIZE_MAX = 8 * 1024 * 1024
 PACK_NODES_MAX = 600_000
 """Values of all files together; what reading them takes grows with their number."""
+WORKBOOKS_MAX = 16
+"""Tables in XLSX, each of which a process of its own reads."""
 TABLE_ROWS_MAX = 10_000
 """Rows of all tables together, headers included."""
 _TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
@@ -338,9 +340,18 @@ def read_documents(folder: Path) -> dict[str, Any]:
         RulePackError: The folder cannot be read safely.
     """
     result: dict[str, Any] = {}
-    nodes = rows = 0
+    nodes = rows = workbooks = 0
     for name, data in read_files(folder).items():
         if name.startswith("tables/"):
+            workbooks += name.endswith(".xlsx")
+            if workbooks > WORKBOOKS_MAX:
+                raise _refuse(
+                    "CRN-R-003",
+                    name,
+                    f"The pack has more than {WORKBOOKS_MAX} workbooks.",
+                    f"规则包的工作簿超过 {WORKBOOKS_MAX} 个。",
+                    Text("Save some of the tables as CSV.", "请将部分决策表另存为 CSV。"),
+                )
             result[name] = grid = read_grid(data, name)
             rows += len(grid.rows)
             if rows > TABLE_ROWS_MAX:

@@ -25,6 +25,8 @@ from carnet.rules.format.yaml_strict import FILE_SIZE_MAX
 
 ROWS_MAX = 2_000
 HEADER_ROWS_MAX = 16
+LINES_MAX = 10_000
+"""Rows of a file, the empty ones counted."""
 COLUMNS_MAX = 32
 SIDE_COLUMNS_MAX = 8
 """Columns beside inputs and outputs: ids, citation, status, dates, note."""
@@ -33,7 +35,7 @@ _LIMITS = IntakeLimits(
     file_size_max=FILE_SIZE_MAX,
     unpacked_size_max=64 * MEBIBYTE,
     workbook_memory_max=1024 * MEBIBYTE,
-    workbook_seconds_max=20,
+    workbook_seconds_max=5,
 )
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _TAKE_NO_FORMULA = Text(
@@ -238,7 +240,7 @@ def read_grid(data: bytes, file: str) -> Grid:
             row = _row(file, number, cells)
             if row.cells:
                 rows.append(row)
-            if len(rows) > ROWS_MAX + HEADER_ROWS_MAX:
+            if len(rows) > ROWS_MAX + HEADER_ROWS_MAX or number > LINES_MAX:
                 raise defect(
                     "CRN-R-003",
                     file,

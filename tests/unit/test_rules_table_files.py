@@ -1,5 +1,6 @@
 """Files of decision tables: what is refused, with file and row, and what gives one digest."""
 
+import time
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import openpyxl
 import pytest
 
 from carnet.core.errors import RulePackError
+from carnet.rules import pack as pack_module
 from carnet.rules.pack import check_pack, load_pack
 from tests.fixtures_rules import TEXT, parameter, rule, write_pack
 from tests.fixtures_tables import problems, table_pack, table_text, to_xlsx, write_tables
@@ -146,6 +148,15 @@ def test_workbook__empty_second_sheet_is_no_matter(tmp_path: Path) -> None:
     assert problems(data, "tables/sample.xlsx") == []
 
 
+@pytest.mark.parametrize("cell", ["A1048576", "XFD1048576"])
+def test_workbook__with_a_cell_far_away_is_refused_soon(tmp_path: Path, cell: str) -> None:
+    data = _workbook(tmp_path / "x.xlsx", _set(cell, "x"))
+    started = time.monotonic()
+    (found,) = problems(data, "tables/sample.xlsx")
+    assert found.code in {"CRN-R-002", "CRN-R-003"}
+    assert time.monotonic() - started < 20
+
+
 def test_workbook__that_is_none_or_a_bomb_is_refused(tmp_path: Path) -> None:
     assert [one.code for one in problems(BINARY, "tables/sample.xlsx")] == ["CRN-R-002"]
     path = tmp_path / "bomb.xlsx"
@@ -210,6 +221,18 @@ def test_pack__with_too_many_rows_in_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RulePackError, match="more than 10000 rows") as caught:
         check_pack(tmp_path)
     assert caught.value.code == "CRN-R-003"
+
+
+def test_pack__with_too_many_workbooks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_module, "WORKBOOKS_MAX", 2)
+    write_pack(tmp_path)
+    (tmp_path / "tables").mkdir()
+    for n in range(3):
+        to_xlsx(GOOD, tmp_path / "tables" / f"t{n}.xlsx")
+    with pytest.raises(RulePackError, match="more than 2 workbooks"):
+        check_pack(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["listing.csv", "param.csv", "Steps.csv", "lookup.csv"])
