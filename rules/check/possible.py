@@ -15,7 +15,7 @@ BRANCHES_MAX = 512
 """Choices of alternatives tried for some lines; beyond, they are taken for possible."""
 WORLDS_MAX = 64
 """Stretches of days with other values of parameters that are told apart."""
-STEPS_MAX = 2_000_000
+STEPS_MAX = 1_000_000
 
 
 @dataclass(slots=True)
