@@ -61,6 +61,7 @@ class Group:
 
     Args:
         rules: Their numbers.
+        types: The fact types that each of them reads.
         tags: The number of each fact type whose facts are asserted.
         plain: The ruleset of their plain forms.
         plain_rules: Those that have a plain form.
@@ -68,6 +69,7 @@ class Group:
     """
 
     rules: tuple[int, ...]
+    types: Mapping[int, frozenset[str]]
     tags: Mapping[str, int]
     plain: Shard
     plain_rules: frozenset[int]
@@ -264,11 +266,12 @@ class _Planner:
         groups = []
         rules = self._run.pack.rules
         for draft, held in self._fill("plain", range(len(rules))):
-            used = {fact_type for index in draft.rules for _, fact_type in rules[index].aliases}
+            types = {n: frozenset(kind for _, kind in rules[n].aliases) for n in draft.rules}
+            used = frozenset().union(*types.values())
             tags = {fact_type: tag for fact_type, tag in self._tags.items() if fact_type in used}
             plain = self._add(draft, tags)
             kleene = tuple(self._add(one, tags) for one, _ in self._fill("kleene", draft.rules))
-            groups.append(Group(tuple(draft.rules), tags, plain, held, kleene))
+            groups.append(Group(tuple(draft.rules), types, tags, plain, held, kleene))
         name = sha256("\n".join(shard.ruleset for shard in self._shards).encode()).hexdigest()
         return Plan(name, tuple(groups), tuple(self._shards), self._texts)
 

@@ -1,119 +1,29 @@
-"""Cases as messages of the live engine: every property present, ids assigned here.
+"""Cases as messages of the live engine, and its answers as matches.
 
 The ids and numbers of messages are given by this module and the anchor comes last, so that neither
-the names of facts nor the order in which they were imported can change a decision. A message is
-written from a pattern made once for its type: all that varies are integers.
+the names of facts nor the order in which they were imported can change a decision.
+
+A rule is asked in its plain form as long as the case knows every value that it reads, and in its
+sure and maybe forms otherwise. Each rule is asked in one way alone: the anchor has a flag for it.
 
 Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from carnet.core.clock import day_number, second_number
 from carnet.facts.fact import Fact
-from carnet.rules.ast import FieldRef, Line
 from carnet.rules.case import Bindings, Case
 from carnet.rules.finding import Choice, Matches, Prepared
 from carnet.rules.live.compile import Group, Plan, Shard
-from carnet.rules.live.patterns import CASE_TYPE, HIGHEST, LOWEST, OWN, Term
-from carnet.rules.parameters import Known
+from carnet.rules.live.patterns import CASE_TYPE, OWN
+from carnet.rules.live.writing import KleeneWriter, PlainWriter, Texts
 
-_Read = Callable[[Fact, Bindings, Case, dict[str, int]], int | None]
-"""Returns a value as the engine compares it, None where it is not known."""
-_UNDETERMINED = 2
 _HEADS_MAX = 4096
 _SELECTIONS_MAX = 4096
-
-
-class _Texts:
-    """The numbers of texts: those of the pack, then for each case those it adds.
-
-    Texts that no rule names are numbered case by case, so that equal ones and only those are equal
-    and nothing is kept from one case to the next.
-    """
-
-    def __init__(self, known: Mapping[str, int]) -> None:
-        self.known = known
-        self.first = len(known) + 1
-
-    def number(self, value: str, own: dict[str, int]) -> int:
-        """Return the number of a text."""
-        number = self.known.get(value)
-        return own.setdefault(value, self.first + len(own)) if number is None else number
-
-    def encode(self, value: Known, own: dict[str, int]) -> int:
-        """Return a value as the engine compares it."""
-        if isinstance(value, str):
-            return self.number(value, own)
-        assert not isinstance(value, tuple), "a list never reaches the engine"
-        if isinstance(value, datetime):
-            return second_number(value)
-        return day_number(value) if isinstance(value, date) else int(value)
-
-
-# --- reading values ---------------------------------------------------------------------------
-
-
-def _field_reader(name: str, kind: str, texts: _Texts) -> _Read:
-    """Return a reader of a field that a fact has itself, without the detour of an evaluator."""
-    known, first = texts.known, texts.first
-
-    def read_text(fact: Fact, _bindings: Bindings, _case: Case, own: dict[str, int]) -> int | None:
-        value: Any = fact.fields.get(name)
-        number = known.get(value)
-        if number is None and value is not None:
-            number = own.setdefault(value, first + len(own))
-        return number
-
-    def read_day(fact: Fact, _bindings: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
-        value = fact.fields.get(name)
-        return None if value is None else day_number(value)  # type: ignore[arg-type]  # a date by its kind
-
-    def read_second(fact: Fact, _b: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
-        value = fact.fields.get(name)
-        return None if value is None else second_number(value)  # type: ignore[arg-type]  # an instant by its kind
-
-    def read_number(fact: Fact, _b: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
-        return fact.fields.get(name)  # type: ignore[return-value]  # an integer or a boolean by its kind
-
-    def read_id(fact: Fact, _bindings: Bindings, _case: Case, own: dict[str, int]) -> int:
-        return texts.number(fact.id, own)
-
-    if name == "id":
-        return read_id
-    readers = {"string": read_text, "date": read_day, "instant": read_second}
-    return readers.get(kind, read_number)
-
-
-def _reader(term: Term, texts: _Texts) -> _Read:
-    source = term.source
-    is_own = isinstance(source, FieldRef) and source.alias == OWN and not source.references
-    if isinstance(source, FieldRef) and is_own and not source.is_derived:
-        return _field_reader(source.name, source.kind, texts)
-    is_verdict = isinstance(source, Line)
-
-    def read(_fact: Fact, bindings: Bindings, case: Case, own: dict[str, int]) -> int | None:
-        value, known = term.worth(bindings, case)
-        if known != 1 or (is_verdict and value == _UNDETERMINED):
-            return None
-        return texts.encode(value, own)
-
-    return read
-
-
-def _needs_bindings(term: Term) -> bool:
-    source = term.source
-    if not isinstance(source, FieldRef):
-        return True
-    return source.alias != OWN or bool(source.references) or source.is_derived
-
-
-# --- writing messages -------------------------------------------------------------------------
 
 
 def _head(number: int, tag: int) -> str:
@@ -123,75 +33,45 @@ def _head(number: int, tag: int) -> str:
 _kept_head = lru_cache(_HEADS_MAX)(_head)
 
 
-class _Writer:
-    """Writes the messages of the facts of one type for one ruleset."""
+@dataclass(slots=True)
+class _Plain:
+    """The plain ruleset of a group as some rules that are asked need it.
 
-    def __init__(self, plan: Plan, shard: Shard, fact_type: str, *, may_be_unsure: bool) -> None:
-        texts = _Texts(plan.texts)
-        terms = shard.terms.get(fact_type, ())
-        self._terms = terms
-        self._reads = [_reader(term, texts) for term in terms]
-        self._encode = texts.encode
-        self._users = [shard.users[fact_type, n] for n in range(len(terms))]
-        self.needs_bindings = any(map(_needs_bindings, terms))
-        self.says_sure = may_be_unsure and not shard.is_plain
-        parts = [f',"p{n}":%d' for n in range(len(terms))]
-        if not shard.is_plain:
-            for n, term in enumerate(terms):
-                if not term.is_certain:
-                    parts[n] += f',"k{n}":%d,"l{n}":%d,"h{n}":%d'
-        self._tail = "".join(parts) + "}"
+    Args:
+        shard: The ruleset.
+        asked: The rules.
+        writers: Each type of the group with its number and what writes its messages; None for one
+            that none of the rules reads.
+        anchor: What writes the anchor.
+        flags: The flags of the anchor, by the rules that are asked after all.
+    """
 
-    def plain(
-        self,
-        fact: Fact,
-        bindings: Bindings,
-        case: Case,
-        own: dict[str, int],
-        applicable: frozenset[int],
-    ) -> str | None:
-        """Return the properties of a message, None where a value is not known that is asked for."""
-        values = [read(fact, bindings, case, own) for read in self._reads]
-        if None in values:
-            for n, value in enumerate(values):
-                if value is None:
-                    if not self._users[n].isdisjoint(applicable):
-                        return None
-                    values[n] = 0
-        return self._tail % tuple(values)
+    shard: Shard
+    asked: frozenset[int]
+    writers: tuple[tuple[str, int, PlainWriter | None], ...]
+    anchor: PlainWriter
+    flags: dict[frozenset[int], str] = field(default_factory=dict)
 
-    def kleene(self, bindings: Bindings, case: Case, own: dict[str, int]) -> str:
-        """Return the properties of a message with their companions."""
-        values: list[int] = []
-        for term in self._terms:
-            value, known = term.worth(bindings, case)
-            encoded = self._encode(value, own) if known == 1 else 0
-            values.append(encoded)
-            if not term.is_certain:
-                values.append(known)
-                values += (encoded, encoded) if known == 1 else (LOWEST, HIGHEST)
-        return self._tail % tuple(values)
+    def flags_of(self, active: frozenset[int]) -> str:
+        """Return the flags of the anchor for some rules."""
+        found = self.flags.get(active)
+        if found is None:
+            found = self.flags[active] = _flags(self.shard, active)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Selection:
-    """A group as the applicable rules of some cases need it.
+class _Kleene:
+    """A ruleset of sure and maybe forms, likewise."""
 
-    Args:
-        group: The group.
-        applicable: Those of its rules that apply.
-        is_plain: Whether all of these have a plain form.
-        plain: The ruleset of the plain forms, with the flags of its anchor.
-        writers: For each of its types the type, its number and what writes its messages.
-        kleene: The other rulesets, likewise.
-    """
+    shard: Shard
+    writers: tuple[tuple[str, int, KleeneWriter | None], ...]
+    anchor: KleeneWriter
+    flags: str
 
-    group: Group
-    applicable: frozenset[int]
-    is_plain: bool
-    plain: tuple[Shard, str]
-    writers: tuple[tuple[str, int, _Writer], ...]
-    kleene: tuple[tuple[Shard, str], ...]
+
+def _flags(shard: Shard, active: frozenset[int]) -> str:
+    return "".join(f',"a{n}":{int(n in active)}' for n in shard.rules)
 
 
 class Encoder:
@@ -199,99 +79,116 @@ class Encoder:
 
     def __init__(self, plan: Plan, computed_types: Sequence[str] = ()) -> None:
         self._plan = plan
-        self._writers: dict[tuple[int, str], _Writer] = {}
-        for group in plan.groups:
-            for shard in (group.plain, *group.kleene):
-                for fact_type in (CASE_TYPE, *group.tags):
-                    writer = _Writer(
-                        plan, shard, fact_type, may_be_unsure=fact_type in computed_types
-                    )
-                    self._writers[shard.number, fact_type] = writer
-        self._selections: dict[tuple[int, ...], list[_Selection]] = {}
-        self._types_of = {index: g.tags for g in plan.groups for index in g.rules}
+        self._texts = Texts(plan.texts)
+        self._computed = frozenset(computed_types)
+        self._asked: dict[tuple[int, ...], list[tuple[Group, frozenset[int]]]] = {}
+        self._plains: dict[tuple[int, frozenset[int]], _Plain] = {}
+        self._kleenes: dict[tuple[int, frozenset[int]], _Kleene] = {}
+        self._tags_of = {index: g.tags for g in plan.groups for index in g.rules}
         self._names: dict[str, tuple[bool, int]] = {}
+
+    # -- what is asked --
+
+    def _groups_of(self, rules: Sequence[int]) -> list[tuple[Group, frozenset[int]]]:
+        """Return the groups that some rules need, with those of them that each has."""
+        key = tuple(rules)
+        found = self._asked.get(key)
+        if found is None:
+            _make_room(self._asked)
+            chosen = frozenset(rules)
+            pairs = ((group, chosen.intersection(group.rules)) for group in self._plan.groups)
+            found = self._asked[key] = [(group, asked) for group, asked in pairs if asked]
+        return found
+
+    def _plain_of(self, group: Group, asked: frozenset[int]) -> _Plain:
+        shard = group.plain
+        found = self._plains.get((shard.number, asked))
+        if found is None:
+            _make_room(self._plains)
+            read = frozenset[str]().union(*(group.types[n] for n in asked))
+            writers = tuple(
+                (kind, tag, PlainWriter(shard, kind, asked, self._texts) if kind in read else None)
+                for kind, tag in group.tags.items()
+            )
+            anchor = PlainWriter(shard, CASE_TYPE, asked, self._texts)
+            found = self._plains[shard.number, asked] = _Plain(shard, asked, writers, anchor)
+        return found
+
+    def _kleene_of(self, group: Group, shard: Shard, asked: frozenset[int]) -> _Kleene:
+        found = self._kleenes.get((shard.number, asked))
+        if found is None:
+            _make_room(self._kleenes)
+            read = frozenset[str]().union(*(group.types[n] for n in asked))
+            writers = tuple(
+                (kind, tag, KleeneWriter(shard, kind, asked, self._texts) if kind in read else None)
+                for kind, tag in group.tags.items()
+            )
+            anchor = KleeneWriter(shard, CASE_TYPE, asked, self._texts)
+            found = _Kleene(shard, writers, anchor, _flags(shard, asked))
+            self._kleenes[shard.number, asked] = found
+        return found
+
+    def _not_plain(self, group: Group, asked: frozenset[int], case: Case) -> frozenset[int]:
+        """Return the rules that cannot be asked in their plain form, whatever the values."""
+        result = asked - group.plain_rules
+        if self._computed:
+            read = self._computed.intersection(group.tags)
+            for fact_type in read:
+                case.facts_of(fact_type)
+            unsure = {fact_type for fact_type, _ in case.unsure}
+            result |= {n for n in asked if not unsure.isdisjoint(group.types[n])}
+        return result
 
     # -- writing --
 
-    def _select(self, rules: Sequence[int]) -> list[_Selection]:
-        """Return the groups that some applicable rules need; worked out once for each set."""
-        key = tuple(rules)
-        found = self._selections.get(key)
-        if found is None:
-            if len(self._selections) >= _SELECTIONS_MAX:
-                self._selections.clear()
-            found = self._selections[key] = self._selected(frozenset(rules))
-        return found
+    def _plain(
+        self, chosen: _Plain, case: Case, own: dict[str, int], unknown: set[int]
+    ) -> str | None:
+        """Return a case for plain forms, None where no rule is left.
 
-    def _selected(self, rules: frozenset[int]) -> list[_Selection]:
-        result = []
-        for group in self._plan.groups:
-            applicable = rules.intersection(group.rules)
-            if not applicable:
-                continue
-
-            def flagged(shard: Shard, chosen: frozenset[int] = applicable) -> tuple[Shard, str]:
-                return shard, "".join(f',"a{n}":{int(n in chosen)}' for n in shard.rules)
-
-            kleene = [flagged(shard) for shard in group.kleene if applicable & set(shard.rules)]
-            result.append(
-                _Selection(
-                    group,
-                    applicable,
-                    applicable <= group.plain_rules,
-                    flagged(group.plain),
-                    tuple(
-                        (kind, tag, self._writers[group.plain.number, kind])
-                        for kind, tag in (*group.tags.items(), (CASE_TYPE, 0))
-                    ),
-                    tuple(kleene),
-                )
-            )
-        return result
-
-    def _plain(self, selection: _Selection, case: Case, own: dict[str, int]) -> str | None:
-        """Return a case for the plain forms of a group, None where something is not known."""
-        shard, flags = selection.plain
-        applicable, named = selection.applicable, case.named
+        The rules that ask for what is not known are added to `unknown`, and not asked here.
+        """
+        named = case.named
         number = 0
         messages: list[str] = []
-        *others, (_, _, anchor) = selection.writers
-        for fact_type, tag, writer in others:
+        for fact_type, tag, writer in chosen.writers:
             facts = case.facts_of(fact_type)
+            if writer is None:
+                number += len(facts)
+                continue
             head = _kept_head if len(facts) < _HEADS_MAX else _head
             bindings: Bindings = named
-            needs_bindings, write = writer.needs_bindings, writer.plain
+            needs_bindings, write = writer.needs_bindings, writer.write
             for fact in facts:
                 number += 1
                 if needs_bindings:
                     bindings = {**named, OWN: fact}
-                tail = write(fact, bindings, case, own, applicable)
-                if tail is None:
-                    return None
-                messages.append(head(number, tag) + tail)
-        tail = anchor.plain(case.anchor, named, case, own, applicable)
-        if tail is None:
+                messages.append(head(number, tag) + write(fact, bindings, case, own, unknown))
+        anchor = chosen.anchor.write(case.anchor, named, case, own, unknown)
+        active = chosen.asked - unknown if unknown else chosen.asked
+        if not active:
             return None
-        messages.append(_kept_head(number + 1, 0) + flags + tail)
-        return f"{shard.number}[{','.join(messages)}]"
+        messages.append(_kept_head(number + 1, 0) + chosen.flags_of(active) + anchor)
+        return f"{chosen.shard.number}[{','.join(messages)}]"
 
-    def _kleene(
-        self, group: Group, shard: Shard, flags: str, case: Case, own: dict[str, int]
-    ) -> str:
-        """Return a case for the sure and maybe forms of a ruleset."""
+    def _kleene(self, chosen: _Kleene, case: Case, own: dict[str, int]) -> str:
+        """Return a case for sure and maybe forms."""
         number = 0
         messages: list[str] = []
-        for fact_type, tag in group.tags.items():
-            writer = self._writers[shard.number, fact_type]
-            for fact in case.facts_of(fact_type):
+        for fact_type, tag, writer in chosen.writers:
+            facts = case.facts_of(fact_type)
+            if writer is None:
+                number += len(facts)
+                continue
+            for fact in facts:
                 number += 1
                 head = _head(number, tag)
-                if writer.says_sure:
-                    head += f',"s":{int((fact.type, fact.id) not in case.unsure)}'
-                messages.append(head + writer.kleene({**case.named, OWN: fact}, case, own))
-        anchor = self._writers[shard.number, CASE_TYPE].kleene(case.named, case, own)
-        messages.append(_head(number + 1, 0) + flags + anchor)
-        return f"{shard.number}[{','.join(messages)}]"
+                if fact_type in self._computed:
+                    head += f',"s":{int((fact_type, fact.id) not in case.unsure)}'
+                messages.append(head + writer.write({**case.named, OWN: fact}, case, own))
+        anchor = chosen.anchor.write(case.named, case, own)
+        messages.append(_head(number + 1, 0) + chosen.flags + anchor)
+        return f"{chosen.shard.number}[{','.join(messages)}]"
 
     def encode(self, prepared: Prepared) -> str:
         """Return the messages of one case for each ruleset it needs, the anchor last.
@@ -301,25 +198,19 @@ class Encoder:
         case = prepared.case
         own: dict[str, int] = {}
         parts: list[str] = []
-        for selection in self._select(prepared.rules):
-            part = None
-            if selection.is_plain and not self._is_unsure(selection.group, case):
-                part = self._plain(selection, case, own)
-            if part is not None:
-                parts.append(part)
-                continue
-            for shard, flags in selection.kleene:
-                parts.append(self._kleene(selection.group, shard, flags, case, own))
+        for group, asked in self._groups_of(prepared.rules):
+            unknown = set(self._not_plain(group, asked, case))
+            asked_plain = asked - unknown if unknown else asked
+            if asked_plain:
+                part = self._plain(self._plain_of(group, asked_plain), case, own, unknown)
+                if part is not None:
+                    parts.append(part)
+            for shard in group.kleene if unknown else ():
+                rest = unknown.intersection(shard.rules)
+                if rest:
+                    chosen = self._kleene_of(group, shard, frozenset(rest))
+                    parts.append(self._kleene(chosen, case, own))
         return "\t".join(parts)
-
-    @staticmethod
-    def _is_unsure(group: Group, case: Case) -> bool:
-        """Return whether a fact of a group's types may be there or not."""
-        if not case.run.computing:
-            return False
-        for fact_type in group.tags:
-            case.facts_of(fact_type)
-        return any(fact_type in group.tags for fact_type, _ in case.unsure)
 
     # -- reading --
 
@@ -342,13 +233,19 @@ class Encoder:
         listed: list[Fact] = []
         tags: Mapping[str, int] | None = None
         for index in sure.keys() | maybe.keys() if maybe else sure:
-            if self._types_of[index] is not tags:
-                tags = self._types_of[index]
+            if self._tags_of[index] is not tags:
+                tags = self._tags_of[index]
                 listed = [fact for kind in tags for fact in prepared.case.facts_of(kind)]
             certain = sure.get(index, _NONE)
             unsure = maybe[index] - certain if index in maybe else _NONE
             result[index] = Matches(_choices(listed, certain), _choices(listed, unsure))
         return result
+
+
+def _make_room(cache: dict[Any, Any]) -> None:
+    """Empty a cache that has grown to its bound."""
+    if len(cache) >= _SELECTIONS_MAX:
+        cache.clear()
 
 
 _Rows = dict[int, set[tuple[int, ...]]]
