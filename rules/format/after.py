@@ -156,5 +156,11 @@ def after_defects(document: Any, find: FindFolder) -> Iterator[RulePackError]:
         try:
             for fault in _faults(name, pack_id, stage, find):
                 yield defect("CRN-R-060", "pack.yaml", at or line, fault)
-        except (NotFoundError, RulePackError) as error:
+        except NotFoundError as error:
+            hint = Text(
+                "Put it beside this pack as <id>/<version>, or correct the id.",
+                "请以 <标识>/<版本> 放在该规则包旁边，或更正标识。",
+            )
+            yield defect("CRN-R-061", "pack.yaml", at or line, error.message, hint)
+        except RulePackError as error:
             yield defect("CRN-R-061", "pack.yaml", at or line, error.message, error.hint)

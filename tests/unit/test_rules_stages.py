@@ -334,6 +334,7 @@ def test_check__tells_the_line_of_the_pack_it_names(shelf: Shelf) -> None:
     _, (error,) = check_pack(folder)
     assert (error.code, error.path, error.line) == ("CRN-R-061", "pack.yaml", 3)
     assert "There is no rule pack 'none'." in str(error)
+    assert "beside this pack" in error.hint.en
 
 
 def test_check__refuses_packs_that_come_after_each_other(shelf: Shelf) -> None:
