@@ -229,6 +229,7 @@ def test_parameter__unverified_is_told_as_such(tmp_path: Path) -> None:
     assert told["rules"][0]["outcome"] == "undetermined"
     assert "limit" in told["rules"][0]["causes"][0]["en"]
     assert told["parameters"][0]["is_confirmed"] is False
+    assert "not confirmed: it does not count" in "\n".join(explanation_lines(told))
     confirmed = _explain(pack, confirmed=frozenset({"limit"}))
     assert confirmed["parameters"][0]["is_confirmed"] is True
     assert confirmed["rules"][0]["outcome"] == "finding"

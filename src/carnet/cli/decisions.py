@@ -88,10 +88,11 @@ def _choice(choice: dict[str, Any]) -> Iterator[str]:
 
 
 def _parameter(parameter: dict[str, Any]) -> Iterator[str]:
-    status = parameter["status"]
-    confirmed = (
-        t(", confirmed by officers", "，经合规专员确认") if parameter["is_confirmed"] else ""
-    )
+    status, confirmed = parameter["status"], ""
+    if parameter["is_confirmed"]:
+        confirmed = t(", confirmed by officers", "，经合规专员确认")
+    elif status == "U":
+        confirmed = t(", not confirmed: it does not count", "，未经确认：不予采用")
     value = t("none", "无") if parameter["value"] is None else parameter["value"]
     yield f"    param.{parameter['id']} = {value} ({status}{confirmed}; {spell_law(parameter)})"
     for one in parameter["values"]:
