@@ -7,6 +7,7 @@ from sqlalchemy import text, update
 
 from carnet.core.clock import FixedClock
 from carnet.core.errors import InputError, LedgerFatalError, NotFoundError
+from carnet.services.decisions import decision_history
 from carnet.services.findings import (
     Wanted,
     find_finding,
@@ -97,6 +98,18 @@ def test_finding__is_not_resolved_by_a_decision_for_an_earlier_day_made_later(
     decide(days(-5))
     assert only(workspace).life.state == "open"
     assert list_findings(workspace, days(-1)) == []
+
+
+def test_history__goes_by_the_days_whenever_they_were_decided(
+    workspace: Workspace, decide: Decided
+) -> None:
+    counts = [5, 1, 8, 0, 3, 9, 2]
+    digests = {days(count): decide(days(count), finding()) for count in counts}
+    with reading(workspace.engine) as connection:
+        (course,) = decision_history(connection, days(8)).values()
+    assert [each.digest.hex() for each in course] == [
+        digests[days(count)] for count in sorted(counts) if count <= 8
+    ]
 
 
 def test_finding__stands_while_its_rule_cannot_be_evaluated(

@@ -258,7 +258,7 @@ def _understood(event: OfficerEvent) -> Act:
 
 
 _Place = tuple[date, int, int, int]
-"""The day, the place in the chain of that day, decisions before acts, the number of the act."""
+"""The day, the number of the decision, decisions before acts, the number of the act."""
 
 
 def _steps(
@@ -268,16 +268,16 @@ def _steps(
 ) -> Iterator[Step]:
     """Yield what happened to a finding, in order."""
     placed: list[tuple[_Place, Step]] = []
-    places: dict[str, tuple[date, int]] = {}
+    places: dict[str, int] = {}
     for number, (decision, raised) in enumerate(decisions):
         step = _evaluated(key, decision, raised)
-        places[step.ref] = (step.on, number)
+        places[step.ref] = number
         placed.append(((step.on, number, 0, 0), step))
     for event in events:
         act = _understood(event)
-        day, number = places.get(event.content.get("decision", ""), (act.on, -1))
-        # What was decided for the day of the act after the act stands behind it.
-        placed.append(((act.on, number if day == act.on else -1, 1, event.seq), act))
+        # What was decided for the day of the act after the act has a higher number.
+        number = places.get(event.content.get("decision", ""), -1)
+        placed.append(((act.on, number, 1, event.seq), act))
     for _, each in sorted(placed, key=lambda item: item[0]):
         yield each
 

@@ -59,7 +59,7 @@ class Paper:
 def break_lines(text: str, room: int) -> list[str]:
     """Return a text as lines of at most some cells.
 
-    >>> break_lines("one two three", 8)
+    >>> break_lines("one two three", 7)
     ['one two', 'three']
     >>> break_lines("证书已过期，请换证。", 8)
     ['证书已过', '期，请换', '证。']
@@ -72,7 +72,7 @@ def break_lines(text: str, room: int) -> list[str]:
             line = ""
         if line or not atom.isspace():
             line += atom
-        while cell_len(line) > room and not line.isspace():
+        while cell_len(line.rstrip()) > room:
             head = _head(line, room)
             lines.append(head)
             line = line[len(head) :]
