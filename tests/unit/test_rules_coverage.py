@@ -89,6 +89,14 @@ def test_expectation__finding_says_and_holds(
     assert _differences(folder) == ([difference] if difference else [])
 
 
+def test_expectation__true_is_not_one(tmp_path: Path) -> None:
+    verified = RULE | {"when": ["c.is_verified"]}
+    wanted = {"rule": "rule-1", "values": {"c.is_verified": 1}}
+    test = _test(FOUND, conformity="nonconforming", findings=[wanted])
+    folder = _write(tmp_path, [verified], test)
+    assert _differences(folder) == [("c.is_verified of rule-1", "1", "True")]
+
+
 def test_expectation__what_asks_most_takes_its_finding_first(tmp_path: Path) -> None:
     facts = (certificate("K1", number="1"), certificate("K2", number="2"))
     findings = ["rule-1", {"rule": "rule-1", "message": {"en": "K1 has 1"}}]
