@@ -10,14 +10,13 @@ Source: docs/spec/pack-format.md, PF-3 to PF-5.
 from sqlglot import exp
 
 from carnet.core.text import Text
-from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import (
     FieldRef,
     Pack,
     parts_of,
 )
 from carnet.rules.bulk.frame import Frame
-from carnet.rules.bulk.plan import CASES, NAMED_CASES, Plan, key_of, values_of_pack
+from carnet.rules.bulk.plan import ALL_TYPES, CASES, NAMED_CASES, Plan, key_of, values_of_pack
 from carnet.rules.bulk.sql import (
     Pair,
     Sql,
@@ -56,7 +55,7 @@ def _case_columns(pack: Pack) -> dict[str, list[str]]:
 
 def _known_columns(fact_type: str, names: list[str]) -> list[str]:
     # A derived field of a type that shadows the alias may name a field that this type lacks.
-    return [name for name in names if name in FACT_TYPES[fact_type].columns]
+    return [name for name in names if name in ALL_TYPES[fact_type].columns]
 
 
 def _nobody() -> exp.Select:

@@ -14,10 +14,10 @@ from carnet.rules.ast import Pack
 from carnet.rules.bulk.cases import add_decided, add_named
 from carnet.rules.bulk.definitions import add_tables, add_views, read_by_case
 from carnet.rules.bulk.handed import add_handed
+from carnet.rules.bulk.hits import add_hits
 from carnet.rules.bulk.members import add_members
 from carnet.rules.bulk.outcome import add_results
 from carnet.rules.bulk.plan import CASES, NAMED_CASES, start_plan
-from carnet.rules.bulk.refused import check_compiles
 from carnet.rules.bulk.rules import add_rule
 from carnet.rules.bulk.steps import Step
 
@@ -29,11 +29,7 @@ def compile_pack(pack: Pack, as_of: date, confirmed: frozenset[str]) -> tuple[St
         pack: A checked pack.
         as_of: The date of the decisions, within the pack's window.
         confirmed: The U parameters that officers have confirmed.
-
-    Raises:
-        RulePackError: The pack uses what this engine does not compile.
     """
-    check_compiles(pack)
     plan = start_plan(pack, as_of, confirmed)
     types = sorted({pack.case.fact_type, *(path.fact_type for path in pack.paths)})
     left = add_views(plan, types)
@@ -46,6 +42,8 @@ def compile_pack(pack: Pack, as_of: date, confirmed: frozenset[str]) -> tuple[St
     add_decided(plan)
     plan.cases = CASES
     add_tables(plan, [key for key in left if key not in early])
+    for name in sorted({kind for rule in pack.rules for _, kind in rule.aliases}):
+        add_hits(plan, name)
     compiled = [add_rule(plan, index) for index in range(len(pack.rules))]
     add_results(plan, compiled)
     return tuple(plan.steps)

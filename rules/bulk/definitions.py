@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import (
     Aggregation,
     Choice,
@@ -24,7 +23,9 @@ from carnet.rules.ast import (
 )
 from carnet.rules.bulk.aggregates import add_aggregation
 from carnet.rules.bulk.frame import Frame, Row
+from carnet.rules.bulk.hits import add_hits
 from carnet.rules.bulk.plan import (
+    ALL_TYPES,
     Computed,
     Plan,
     is_local,
@@ -310,7 +311,7 @@ def add_views(plan: Plan, types: list[str]) -> list[DefinitionKey]:
     views: dict[str, exp.Query] = {}
     for key in order_of_definitions(plan.pack):
         definition = _definition(plan, key)
-        reads = {one for one in keys_read(definition) if one in left}
+        reads = {one for one in keys_read(plan.pack, definition) if one in left}
         if reads or not is_local(plan, definition):
             left.append(key)
             continue
@@ -337,7 +338,7 @@ def _add_view(plan: Plan, fact_type: str, query: exp.Query | None) -> None:
         plan.add(name, query, is_view=True)
         return
     read = names_read(plan.pack)
-    kept = [one for one in FACT_TYPES[fact_type].columns if one in read or one == "id"]
+    kept = [one for one in ALL_TYPES[fact_type].columns if one in read or one == "id"]
     columns = [*kept, *(column for one in own for column in _columns_of(one))]
     inner = Frame(plan, query)
     plan.add(name, inner.select([(one, inner_column(inner, one)) for one in columns]))
@@ -377,7 +378,7 @@ def read_by_case(plan: Plan) -> frozenset[DefinitionKey]:
     }
     waiting = list(found)
     while waiting:
-        for key in keys_read(_definition(plan, waiting.pop())):
+        for key in keys_read(plan.pack, _definition(plan, waiting.pop())):
             if key not in found:
                 found.add(key)
                 waiting.append(key)
@@ -389,6 +390,7 @@ def add_tables(plan: Plan, keys: list[DefinitionKey]) -> None:
     for key in keys:
         definition = _definition(plan, key)
         if isinstance(definition.body, Aggregation):
+            add_hits(plan, definition.body.fact_type)
             plan.computed[key] = add_aggregation(plan, key, definition, definition.body)
             continue
         frame = frame_of(plan, key[0])

@@ -70,6 +70,15 @@ class Key:
         """Return the id, or a column of the joined row."""
         if name == "id":
             return self._key
+        if self._row is None and self._frame.plan.is_computed(self._type):
+            # A computed fact is one of its case; its id says nothing beyond.
+            case_id = self._frame.case_id
+            table = self._frame.join(
+                f"m_{self._type}",
+                "",
+                lambda one: [equal(one("case_id"), case_id), equal(one("id"), self._key)],
+            )
+            self._row = Row(table)
         if self._row is None:
             table = self._frame.join(
                 f"v_{self._type}", "", lambda one: [equal(one("id"), self._key)]

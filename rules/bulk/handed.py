@@ -1,4 +1,4 @@
-"""Cases that the reference decides: those that may have too many facts for a rule.
+"""Cases that the reference decides: too many facts for a rule, or what is not compiled here.
 
 How many combinations of facts a rule tries in a case is bounded (PF-18). The bound is checked in
 two rounds: the first looks at each type alone and lets nearly everything pass; only what it holds
@@ -9,10 +9,11 @@ Source: docs/spec/pack-format.md, PF-18.
 """
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 from sqlglot import exp
 
-from carnet.rules.budget import COMBINATIONS_MAX
+from carnet.rules.budget import COMBINATIONS_MAX, combinations
 from carnet.rules.bulk.plan import Plan
 from carnet.rules.bulk.sql import (
     Sql,
@@ -25,6 +26,7 @@ from carnet.rules.bulk.sql import (
     either,
     equal,
     name_of,
+    negated,
     number,
     relation,
     text,
@@ -35,14 +37,28 @@ def _limits(plan: Plan) -> dict[str, int]:
     """Return for each type how many facts in one case no rule can find too many."""
     result: dict[str, int] = {}
     for rule in plan.pack.rules:
-        blocks = len(rule.without)
-        factors = len(rule.match) + (1 if blocks else 0)
+        rows = [count_of(plan, kind) for _, kind in rule.match]
+        blocks = [count_of(plan, one.fact_type) for one in rule.without]
+        factors = rows.count(None) + (1 if blocks else 0)
         if not factors:
             continue
-        limit = _root(COMBINATIONS_MAX // max(blocks, 1), factors)
+        # Each block adds its facts: at most as many blocks as there are times the most facts.
+        known = prod(max(one, 1) for one in rows if one is not None)
+        known *= max(len(blocks), 1) * max([one for one in blocks if one], default=1)
+        limit = _root(COMBINATIONS_MAX // known, factors)
         for _, fact_type in rule.aliases:
             result[fact_type] = min(limit, result.get(fact_type, limit))
-    return result
+    return {kind: limit for kind, limit in result.items() if count_of(plan, kind) is None}
+
+
+def count_of(plan: Plan, fact_type: str) -> int | None:
+    """Return how many facts of a type a case has at most; None where only the facts say."""
+    if fact_type == plan.pack.case.fact_type:
+        return 1
+    if fact_type in plan.pack.closures:
+        return 0
+    table = plan.pack.tables.get(fact_type)
+    return None if table is None else len(table.rows)
 
 
 def _root(number: int, degree: int) -> int:
@@ -106,19 +122,31 @@ def _excess(matched: Sequence[Sql], blocks: Sequence[Sql]) -> Iterator[Sql]:
         yield _product([*matched, total])
 
 
+def _may_exceed_alone(plan: Plan) -> bool:
+    """Return whether rows of tables alone may be too many for a rule, whatever the facts are."""
+    for rule in plan.pack.rules:
+        rows = [count_of(plan, kind) for _, kind in rule.match]
+        blocks = [count_of(plan, one.fact_type) for one in rule.without]
+        known = combinations(
+            [max(one, 1) for one in rows if one is not None], [one for one in blocks if one]
+        )
+        if known > COMBINATIONS_MAX:
+            return True
+    return False
+
+
 def add_handed(plan: Plan) -> None:
     """Add `r_handed`, the cases that the reference decides."""
-    limits = {
-        kind: limit
-        for kind, limit in sorted(_limits(plan).items())
-        # A case has one fact of its own type.
-        if kind != plan.pack.case.fact_type
-    }
+    limits = dict(sorted(_limits(plan).items()))
     queries: list[exp.Query] = []
     if limits:
         union = all_of([_many(plan, kind, limit) for kind, limit in limits.items()])
         plan.add("s", exp.select("case_id").distinct().from_(union.subquery(alias="u", copy=False)))
         queries.append(_over(plan, list(limits)))
+    if _may_exceed_alone(plan):
+        everyone = exp.select(aliased(column("c", "id"), "case_id"))
+        queries.append(everyone.from_(relation(f"f_{plan.pack.case.fact_type}", "c")))
+    queries += _beyond(plan)
     if not queries:
         nobody = exp.select(aliased(text(""), "case_id")).where(exp.false())
         queries.append(nobody)
@@ -128,10 +156,42 @@ def add_handed(plan: Plan) -> None:
     )
 
 
+def _beyond(plan: Plan) -> Iterator[exp.Query]:
+    """Yield the cases of which this engine does not compute all that their rules read.
+
+    Those are cases with links that a closure follows, and cases for which a pack of an earlier
+    stage could not decide everything.
+    """
+    for closure in plan.pack.closures.values():
+        yield _with_facts(plan, closure.fact_type)
+    if plan.pack.after and "decision" in plan.members:
+        open_now = negated(column("m", "is_complete"))
+        yield _with_facts(plan, "decision").where(open_now)
+
+
+def _with_facts(plan: Plan, fact_type: str) -> exp.Select:
+    """Return the cases that have facts `m` of a type."""
+    member = plan.members.get(fact_type)
+    everyone = exp.select(aliased(column("c", "id"), "case_id")).from_(
+        relation(f"f_{plan.pack.case.fact_type}", "c")
+    )
+    if member is None:
+        return everyone
+    if not member.has_case:
+        return everyone.join(relation(member.relation, "m"), join_type="CROSS")
+    return exp.select(aliased(column("m", "case_id"), "case_id")).from_(
+        relation(member.relation, "m")
+    )
+
+
 def _over(plan: Plan, types: list[str]) -> exp.Select:
     """Return the held back cases that are above the bound by the numbers of their facts."""
     query = exp.select(aliased(column("s", "case_id"), "case_id")).from_(relation("s", "s"))
-    counts: dict[str, Sql] = {plan.pack.case.fact_type: cast(number(1), "BIGINT")}
+    counts: dict[str, Sql] = {}
+    for kind in {kind for rule in plan.pack.rules for _, kind in rule.aliases}:
+        known = count_of(plan, kind)
+        if known is not None:
+            counts[kind] = cast(number(known), "BIGINT")
     for place, kind in enumerate(types):
         alias = f"c{place}"
         if not plan.members[kind].has_case:

@@ -9,9 +9,8 @@ Source: docs/spec/pack-format.md, PF-4; `rules/case.py` is the meaning.
 
 from sqlglot import exp
 
-from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Path
-from carnet.rules.bulk.plan import Membership, Plan
+from carnet.rules.bulk.plan import ALL_TYPES, Membership, Plan
 from carnet.rules.bulk.sql import (
     FALSE,
     Sql,
@@ -67,7 +66,7 @@ def _direct_field(plan: Plan, paths: list[Path]) -> str | None:
         return None
     (link,) = paths[0].links
     is_direct = link.far_type == plan.pack.case.fact_type and link.far_field == "id"
-    is_text = FACT_TYPES[paths[0].fact_type].column(link.near_field).kind == "string"
+    is_text = ALL_TYPES[paths[0].fact_type].column(link.near_field).kind == "string"
     return link.near_field if is_direct and is_text else None
 
 
@@ -104,7 +103,7 @@ def _is_single(plan: Plan, path: Path) -> bool:
 
 
 def _kind(fact_type: str, field: str) -> str:
-    return FACT_TYPES[fact_type].column(field).kind
+    return ALL_TYPES[fact_type].column(field).kind
 
 
 def _meets(near: tuple[str, str, str], far: tuple[str, str, str]) -> Sql:

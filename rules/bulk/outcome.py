@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
+from carnet.facts.schema import COMPUTED_TYPES
 from carnet.rules.bulk.frame import Frame
 from carnet.rules.bulk.outputs import (
     action_query,
@@ -41,6 +42,7 @@ from carnet.rules.bulk.told import (
     error_queries,
     finding_query,
     not_applicable_query,
+    untold_frame,
 )
 from carnet.rules.bulk.values import all_hold, may_hold
 
@@ -133,6 +135,9 @@ def _failed(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
     if not scope.is_certain:
         frame.where(is_null(scope.sql))
         yield frame.select([("case_id", frame.case_id)])
+    for kind in compiled.untold:
+        untold = untold_frame(plan, compiled, kind)
+        yield untold.select([("case_id", untold.case_id)])
     if compiled.unconfirmed:
         frame = case_frame(plan)
         frame.where(scope_sure(frame, compiled))
@@ -179,7 +184,9 @@ def _add_measures(plan: Plan) -> None:
 
 def _add_unreached(plan: Plan) -> None:
     queries: list[exp.Query] = []
-    for fact_type in sorted(plan.members):
+    for fact_type in sorted(kind for kind in plan.members if kind not in COMPUTED_TYPES):
+        if plan.is_computed(fact_type):
+            continue
         query = exp.select(
             aliased(text(fact_type), "type"), aliased(column("f", "id"), "id")
         ).from_(relation(f"f_{fact_type}", "f"))

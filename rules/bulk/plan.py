@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
 
-from carnet.facts.schema import FACT_TYPES
+from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES
 from carnet.rules.ast import (
     Aggregation,
     Choice,
@@ -23,8 +23,10 @@ from carnet.rules.ast import (
 from carnet.rules.bulk.sql import Sql
 from carnet.rules.bulk.steps import Step
 from carnet.rules.parameters import Known, Unknown, resolve_parameters
-from carnet.rules.reads import DefinitionKey, Reads
+from carnet.rules.reads import DefinitionKey, Reads, values_of_types
+from carnet.rules.run import reads_of, unverified_of
 
+ALL_TYPES = {**FACT_TYPES, **COMPUTED_TYPES}
 CASES, NAMED_CASES = "k", "kn"
 """The cases that rules decide; all cases whose named facts were found, before `case.when`."""
 
@@ -73,11 +75,15 @@ class Membership:
         fact_type: The type.
         has_case: Whether the view has a column `case_id`; else its facts are in every case.
         case_field: The field that holds the case's id itself, where nothing need be joined.
+        may_be_unsure: Whether it may be unknown of a computed fact whether it is there.
+        may_be_untold: Whether the computed facts of a case may be unknown altogether.
     """
 
     fact_type: str
     has_case: bool
     case_field: str | None = None
+    may_be_unsure: bool = False
+    may_be_untold: bool = False
 
     @property
     def relation(self) -> str:
@@ -91,7 +97,7 @@ def order_of_definitions(pack: Pack) -> list[DefinitionKey]:
         **pack.derived,
         **{("", name): one for name, one in pack.measures.items()},
     }
-    waiting = {key: set(keys_read(one)) for key, one in definitions.items()}
+    waiting = {key: set(keys_read(pack, one)) for key, one in definitions.items()}
     result: list[DefinitionKey] = []
     while waiting:
         ready = [key for key, reads in waiting.items() if not reads & waiting.keys()]
@@ -102,13 +108,13 @@ def order_of_definitions(pack: Pack) -> list[DefinitionKey]:
     return result
 
 
-def keys_read(definition: Definition) -> set[DefinitionKey]:
-    """Return the definitions that a definition reads itself."""
+def keys_read(pack: Pack, definition: Definition) -> set[DefinitionKey]:
+    """Return the definitions that a definition reads itself, or through a computed type."""
+    values = list(values_of_definition(definition))
+    if isinstance(definition.body, Aggregation):
+        values += values_of_types(pack.tables, pack.closures).get(definition.body.fact_type, ())
     return {
-        key
-        for value in values_of_definition(definition)
-        for part in parts_of(value)
-        if (key := key_of(part)) is not None
+        key for value in values for part in parts_of(value) if (key := key_of(part)) is not None
     }
 
 
@@ -128,6 +134,8 @@ def values_of_pack(pack: Pack) -> Iterator[Value]:
         lines += [tuple(one.line for one in rule.scope), rule.when]
         lines += [block.when for block in rule.without]
         yield from said_by(rule)
+    for some_values in values_of_types(pack.tables, pack.closures).values():
+        yield from some_values
     definitions: list[Definition] = [*pack.derived.values(), *pack.measures.values()]
     for definition in definitions:
         yield from values_of_definition(definition)
@@ -187,7 +195,19 @@ class Plan:
 
     def is_required(self, fact_type: str, name: str) -> bool:
         """Return whether every fact of a type has a field."""
-        return name == "id" or FACT_TYPES[fact_type].column(name).is_required
+        if name == "id":
+            return True
+        table = self.pack.tables.get(fact_type)
+        if table is not None:
+            place = [one.name for one in table.outputs].index(name)
+            return all(row.outputs[place] is not None for row in table.rows)
+        if fact_type in self.pack.closures:
+            return True
+        return ALL_TYPES[fact_type].column(name).is_required
+
+    def is_computed(self, fact_type: str) -> bool:
+        """Return whether the pack computes the facts of a type."""
+        return fact_type in self.pack.tables or fact_type in self.pack.closures
 
     def is_inside(self, holder: str, reference: str, target: str) -> bool:
         """Return whether a reference of a case's fact always leads to a fact of the case.
@@ -206,11 +226,9 @@ class Plan:
 
 def start_plan(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Plan:
     """Return an empty plan."""
-    unverified = {name for name, one in pack.parameters.items() if one.status == "U"}
-    counted = confirmed & unverified
-    definitions = {**pack.derived, **{("", name): one for name, one in pack.measures.items()}}
-    reads = Reads(pack.parameters, definitions)
-    return Plan(pack, as_of, counted, resolve_parameters(pack.parameters, as_of, counted), reads)
+    counted = confirmed & unverified_of(pack)
+    parameters = resolve_parameters(pack.parameters, as_of, counted)
+    return Plan(pack, as_of, counted, parameters, reads_of(pack))
 
 
 def is_local(plan: Plan, definition: Definition) -> bool:

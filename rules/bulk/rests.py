@@ -8,6 +8,7 @@ from carnet.rules.ast import (
     FieldRef,
     Line,
     Lines,
+    Lookup,
     MeasureRef,
     ParameterRef,
     Value,
@@ -28,7 +29,8 @@ from carnet.rules.bulk.sql import (
     negated,
     not_false,
 )
-from carnet.rules.bulk.values import all_hold, line_verdict, line_verdicts
+from carnet.rules.bulk.tables import row_rests, row_tests
+from carnet.rules.bulk.values import all_hold, line_verdict, line_verdicts, worth_of
 
 
 def _read_by(frame: Frame, value: Value) -> frozenset[str]:
@@ -43,6 +45,8 @@ def rests_value(frame: Frame, value: Value, parameter: str) -> Sql:
     for part in parts_of(value):
         if isinstance(part, ParameterRef) and part.id == parameter:
             return TRUE
+        if isinstance(part, Lookup):
+            found.append(_of_lookup(frame, part, parameter))
         key = key_of(part)
         if key is None:
             continue
@@ -50,6 +54,16 @@ def rests_value(frame: Frame, value: Value, parameter: str) -> Sql:
         if parameter in info.rests:
             found.append(_of_definition(frame, part, parameter))
     return either(*found)
+
+
+def _of_lookup(frame: Frame, lookup: Lookup, parameter: str) -> Sql:
+    """Return whether a row of status U is among those that a lookup considers."""
+    name, _, row = parameter.partition(".")
+    if name != lookup.table:
+        return FALSE
+    table = frame.plan.pack.tables[name]
+    arguments = [worth_of(frame, one) for one in lookup.arguments]
+    return row_rests(table, row_tests(frame.plan, table, arguments), row)
 
 
 def _of_definition(frame: Frame, part: Value, parameter: str) -> Sql:

@@ -8,7 +8,7 @@ Source: docs/spec/pack-format.md, PF-7 and PF-10 to PF-12; `rules/evaluate.py` i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -23,6 +23,7 @@ from carnet.rules.ast import (
     values_of,
 )
 from carnet.rules.bulk.frame import Bound, Frame, Key, Row
+from carnet.rules.bulk.hits import presence, rests_type
 from carnet.rules.bulk.plan import Plan
 from carnet.rules.bulk.rests import rests_value, settled
 from carnet.rules.bulk.sql import (
@@ -63,6 +64,7 @@ class Compiled:
         resting: Whether `n_<index>` says which parameters it rests on for a case.
         unconfirmed: The parameters it rests on that officers have not confirmed, direct ones left
             out.
+        single: The types of the pack whose facts in a case may be unknown altogether.
     """
 
     rule: Rule
@@ -71,6 +73,12 @@ class Compiled:
     may_err: bool
     resting: bool
     unconfirmed: tuple[str, ...]
+    single: frozenset[str]
+
+    @property
+    def untold(self) -> list[str]:
+        """The types it reads whose facts may be unknown altogether."""
+        return sorted({kind for _, kind in self.rule.aliases} & self.single)
 
     @property
     def sure(self) -> str:
@@ -132,7 +140,11 @@ def _resting(plan: Plan, rule: Rule, parameter: str) -> Iterator[exp.Query]:
     matched = {alias for alias, _ in rule.aliases}
     frame = _scoped(plan, rule)
     of_case = [value for value in read if not _aliases(value) & matched]
-    rests = either(*(rests_value(frame, value, parameter) for value in of_case))
+    kinds = sorted({kind for _, kind in rule.aliases})
+    rests = either(
+        *(rests_type(frame, kind, parameter) for kind in kinds),
+        *(rests_value(frame, value, parameter) for value in of_case),
+    )
     if rests != FALSE:
         frame.where(rests)
         yield _with_parameter(frame, parameter)
@@ -200,6 +212,10 @@ def _ready(frame: Frame, compiled: Compiled) -> None:
             )
         )
         frame.where(negated(exists(inner)))
+    for kind in compiled.untold:
+        table = frame.plan.fresh("z")
+        inner = exp.select(exp.Literal.number(1)).from_(relation(f"z_{kind}", table))
+        frame.where(negated(exists(inner.where(equal(column(table, "case_id"), frame.case_id)))))
 
 
 def _choices(plan: Plan, compiled: Compiled) -> Frame:
@@ -265,13 +281,13 @@ def _block(outer: Frame, rule: Rule, block: Without, guards: Guards) -> Block:
     taken = [(kind, outer.holder(alias)[2]) for alias, kind in rule.match]
     inner.where(*_distinct(block.fact_type, own, taken))
     verdicts = line_verdicts(inner, block.when, guards)
-    return Block(inner, verdicts)
+    return Block(inner, [*presence(plan, block.fact_type, own), *verdicts])
 
 
 def _add_sure(plan: Plan, compiled: Compiled) -> None:
     rule = compiled.rule
     frame = _choices(plan, compiled)
-    frame.where(*(one.sql for one in line_verdicts(frame, rule.when)))
+    frame.where(*(one.sql for one in choice_verdicts(frame, rule)))
     for block in rule.without:
         inner = _block(frame, rule, block, guards_of(rule.when))
         frame.where(negated(inner.any_fact(may_hold(inner.verdicts))))
@@ -282,7 +298,7 @@ def _add_unsure(plan: Plan, compiled: Compiled) -> None:
     rule = compiled.rule
     guards = guards_of(rule.when)
     frame = _choices(plan, compiled)
-    verdicts = line_verdicts(frame, rule.when)
+    verdicts = choice_verdicts(frame, rule)
     frame.where(may_hold(verdicts))
     unknown = [is_null(all_hold(verdicts).sql)] if not all_hold(verdicts).is_certain else []
     for block in rule.without:
@@ -298,7 +314,7 @@ def _add_unsure(plan: Plan, compiled: Compiled) -> None:
 def _may_err(plan: Plan, compiled: Compiled) -> bool:
     rule = compiled.rule
     frame = _choices(plan, compiled)
-    if not all_hold(line_verdicts(frame, rule.when)).is_certain:
+    if not all_hold(choice_verdicts(frame, rule)).is_certain:
         return True
     guards = guards_of(rule.when)
     return any(not _block(frame, rule, one, guards).holds.is_certain for one in rule.without)
@@ -316,15 +332,14 @@ def add_rule(plan: Plan, index: int) -> Compiled:
         may_err=False,
         resting=resting,
         unconfirmed=tuple(sorted(late)) if resting else (),
+        single=frozenset(name for name, one in plan.members.items() if one.may_be_untold),
     )
     if not compiled.is_asked:
         return compiled
     _add_sure(plan, compiled)
     if not _may_err(plan, compiled):
         return compiled
-    result = Compiled(
-        rule, index, is_asked=True, may_err=True, resting=resting, unconfirmed=compiled.unconfirmed
-    )
+    result = replace(compiled, may_err=True)
     _add_unsure(plan, result)
     return result
 
@@ -348,4 +363,13 @@ def block_of(frame: Frame, rule: Rule, block: Without) -> list[Verdict]:
     frame.bind(block.alias, block.fact_type, own)
     taken = [(kind, frame.holder(alias)[2]) for alias, kind in rule.match]
     frame.where(*_distinct(block.fact_type, own, taken))
-    return line_verdicts(frame, block.when, guards_of(rule.when))
+    lines = line_verdicts(frame, block.when, guards_of(rule.when))
+    return [*presence(frame.plan, block.fact_type, own), *lines]
+
+
+def choice_verdicts(frame: Frame, rule: Rule) -> list[Verdict]:
+    """Return whether the matched facts are there for certain, and whether each line holds."""
+    found: list[Verdict] = []
+    for alias, kind in rule.match:
+        found += presence(frame.plan, kind, frame.holder(alias)[2])
+    return [*found, *line_verdicts(frame, rule.when)]

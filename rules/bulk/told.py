@@ -14,7 +14,6 @@ from carnet.rules.ast import (
     Choice,
     Constant,
     FieldRef,
-    Lookup,
     Reason,
     Rule,
     Template,
@@ -26,12 +25,14 @@ from carnet.rules.ast import (
 )
 from carnet.rules.bulk.arithmetic import instant_text
 from carnet.rules.bulk.frame import Frame
+from carnet.rules.bulk.hits import citations_of, rests_fact, text_list
 from carnet.rules.bulk.plan import CASES, NAMED_CASES, Plan, key_of
 from carnet.rules.bulk.rests import rests_lines
 from carnet.rules.bulk.rules import (
     Compiled,
     block_of,
     case_frame,
+    choice_verdicts,
     scope_verdicts,
     told_frame,
 )
@@ -43,7 +44,6 @@ from carnet.rules.bulk.sql import (
     as_text,
     both,
     case,
-    cast,
     coalesced,
     column,
     equal,
@@ -51,11 +51,13 @@ from carnet.rules.bulk.sql import (
     is_false,
     is_null,
     joined_text,
+    negated,
     number,
     pair,
     relation,
     text,
 )
+from carnet.rules.bulk.tables import row_cause
 from carnet.rules.bulk.values import all_hold, line_verdicts, may_hold, worth_of
 from carnet.rules.finding import CASE_RULE, NOT_RECORDED
 from carnet.rules.format.template import text_of
@@ -144,7 +146,7 @@ def _evidence(rule: Rule) -> dict[str, Value]:
         for value in values_of(one)
         for part in parts_of(value)
     ]
-    named = [one for one in listed if not isinstance(one, Constant | Call | Lookup)]
+    named = [one for one in listed if not isinstance(one, Constant | Call)]
     return dict(sorted((text_of(one), one) for one in named))
 
 
@@ -198,7 +200,7 @@ def finding_query(plan: Plan, compiled: Compiled) -> exp.Query:
         ("message_zh", message[1]),
         ("remedy_en", remedy[0]),
         ("remedy_zh", remedy[1]),
-        ("citation", _text_list([text(one) for one in rule.citation])),
+        ("citation", _citation(frame, rule)),
         ("values_json", _values_json(frame, rule)),
     ]
     return frame.select(columns)
@@ -207,11 +209,19 @@ def finding_query(plan: Plan, compiled: Compiled) -> exp.Query:
 def choice_columns(frame: Frame, compiled: Compiled) -> Columns:
     """Return the facts of a stored choice, and the matched ids in their order."""
     ids = [column(frame.table, one) for one in compiled.ids]
-    return [("facts", _facts(frame, compiled.rule)), ("choice", _text_list(ids))]
+    return [("facts", _facts(frame, compiled.rule)), ("choice", text_list(ids))]
 
 
-def _text_list(values: list[Sql]) -> Sql:
-    return cast(exp.Array(expressions=values), "ARRAY<TEXT>")
+def _citation(frame: Frame, rule: Rule) -> Sql:
+    """Return the law facts that a rule cites, with those of the table rows it matched."""
+    own = text_list([text(one) for one in rule.citation])
+    bound = [(kind, frame.holder(alias)[2]) for alias, kind in rule.match]
+    rows = [citations_of(frame.plan, kind, one) for kind, one in bound]
+    cited = [one for one in rows if one is not None]
+    if not cited:
+        return own
+    together = exp.ArrayConcat(this=own, expressions=cited)
+    return exp.ArraySort(this=exp.ArrayDistinct(this=together))
 
 
 # --- errors -----------------------------------------------------------------------------------
@@ -236,11 +246,48 @@ def _unconfirmed_errors(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
     rule = compiled.rule
     for name in sorted(rule.direct - plan.confirmed):
         frame = _in_scope(plan, rule)
-        yield _error(frame, rule.id, pair(unconfirmed_cause(plan.pack.parameters[name])))
+        yield _error(frame, rule.id, _unconfirmed(plan, name))
     for name in compiled.unconfirmed:
         frame = _in_scope(plan, rule)
         frame.where(_listed(compiled, frame, name))
-        yield _error(frame, rule.id, pair(unconfirmed_cause(plan.pack.parameters[name])))
+        yield _error(frame, rule.id, _unconfirmed(plan, name))
+
+
+def _unconfirmed(plan: Plan, name: str) -> Pair:
+    """Return why a parameter, or a row of a table, does not count yet."""
+    if name in plan.pack.parameters:
+        return pair(unconfirmed_cause(plan.pack.parameters[name]))
+    table, _, row = name.partition(".")
+    return row_cause(plan, plan.pack.tables[table], row)
+
+
+def _untold_errors(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
+    """Yield the errors of cases in which the facts of a computed type cannot be told."""
+    for kind in compiled.untold if compiled.is_asked else ():
+        frame = untold_frame(plan, compiled, kind)
+        yield _error(frame, compiled.rule.id, (frame.told("en"), frame.told("zh")))
+
+
+class UntoldFrame(Frame):
+    """The cases in which the facts of a type cannot be told, and a rule would be evaluated."""
+
+    untold: str
+
+    def told(self, language: str) -> Sql:
+        """Return why they cannot be told."""
+        return column(self.untold, language)
+
+
+def untold_frame(plan: Plan, compiled: Compiled, kind: str) -> UntoldFrame:
+    """Return the cases in which a rule fails because the facts of a type cannot be told."""
+    frame = UntoldFrame(plan, plan.cases, case_id="case_id")
+    frame.bind_case()
+    frame.where(*(one.sql for one in scope_verdicts(frame, compiled.rule)))
+    for name in compiled.unconfirmed:
+        frame.where(negated(_listed(compiled, frame, name)))
+    case_id = frame.case_id
+    frame.untold = frame.join(f"z_{kind}", "", lambda one: [equal(one("case_id"), case_id)])
+    return frame
 
 
 def _in_scope(plan: Plan, rule: Rule) -> Frame:
@@ -262,9 +309,10 @@ def _listed(compiled: Compiled, frame: Frame, parameter: str) -> Sql:
 
 def _choice_errors(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
     rule = compiled.rule
-    for index in range(len(rule.when)):
+    count = len(choice_verdicts(told_frame(plan, compiled, compiled.unsure), rule))
+    for index in range(count):
         frame = told_frame(plan, compiled, compiled.unsure)
-        verdict = line_verdicts(frame, rule.when)[index]
+        verdict = choice_verdicts(frame, rule)[index]
         if not verdict.is_certain:
             frame.where(is_null(verdict.sql))
             yield _error(frame, rule.id, verdict.cause())
@@ -280,6 +328,7 @@ def _choice_errors(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
 def error_queries(plan: Plan, compiled: Compiled) -> list[exp.Query]:
     """Return the errors of a rule."""
     found = [*_scope_errors(plan, compiled.rule), *_unconfirmed_errors(plan, compiled)]
+    found += _untold_errors(plan, compiled)
     if compiled.may_err:
         found += _choice_errors(plan, compiled)
     return found
@@ -336,11 +385,29 @@ def confirmed_queries(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
         frame.where(may_hold(scope_verdicts(frame, rule)))
         yield _confirmed(frame, name)
     late = sorted((rule.unverified - rule.direct) & plan.confirmed)
+    yield from _confirmed_rows(plan, rule)
     if compiled.resting and late:
         frame = Frame(plan, compiled.rests, case_id="case_id")
         parameter = column(frame.table, "parameter")
         frame.where(among(parameter, [text(name) for name in late]))
         yield frame.select([("case_id", frame.case_id), ("parameter", parameter)])
+
+
+def _confirmed_rows(plan: Plan, rule: Rule) -> Iterator[exp.Query]:
+    """Yield the cases in which a rule may take a confirmed row for itself."""
+    blocks = [line for block in rule.without for line in block.when]
+    for name in sorted((rule.unverified - rule.direct) & plan.confirmed):
+        for alias, kind in rule.aliases:
+            if not plan.members[kind].may_be_unsure or name.partition(".")[0] != kind:
+                continue
+            frame = case_frame(plan)
+            own = frame.join_members(kind)
+            frame.bind(alias, kind, own)
+            # Two blocks may use one alias for different types; the lines of both are asked then.
+            lines = tuple(line for line in (*rule.when, *blocks) if line.aliases == {alias})
+            frame.where(may_hold(scope_verdicts(frame, rule)))
+            frame.where(may_hold(line_verdicts(frame, lines)), rests_fact(plan, kind, own, name))
+            yield _confirmed(frame, name)
 
 
 def _confirmed(frame: Frame, parameter: str) -> exp.Query:

@@ -15,6 +15,7 @@ from carnet.rules.ast import (
     FieldRef,
     Line,
     Lines,
+    Lookup,
     MeasureRef,
     Membership,
     ParameterRef,
@@ -48,6 +49,7 @@ from carnet.rules.bulk.sql import (
     text,
     typed_null,
 )
+from carnet.rules.bulk.tables import in_list, lookup_worth
 from carnet.rules.bulk.worth import Verdict, Worth, first_cause
 from carnet.rules.parameters import Known, Unknown
 
@@ -244,7 +246,9 @@ def worth_of(frame: Frame, value: Value, guards: Guards = NO_GUARDS) -> Worth:
         return _parameter(frame.plan.parameters[value.id], value.kind)
     if isinstance(value, MeasureRef):
         return _measure(frame, frame.plan.computed["", value.name])
-    assert isinstance(value, Call), "lookups are refused before"
+    if isinstance(value, Lookup):
+        arguments = [worth_of(frame, one, guards) for one in value.arguments]
+        return lookup_worth(frame.plan, value, arguments)
     return _call(frame, value, guards)
 
 
@@ -262,13 +266,17 @@ def _membership(frame: Frame, condition: Membership, guards: Guards) -> Verdict:
     value = worth_of(frame, condition.value, guards)
     items = condition.items
     worths = [value]
+    if isinstance(items, Lookup):
+        arguments = [worth_of(frame, one, guards) for one in items.arguments]
+        worths.append(lookup_worth(frame.plan, items, arguments))
+        sql = in_list(frame.plan, value, items, arguments)
+        return _over(worths, negated(sql) if condition.is_negated else sql)
     if isinstance(items, ParameterRef):
         found = frame.plan.parameters[items.id]
         if isinstance(found, Unknown):
             listed = _unknown("boolean", found)
             return _over([value, listed], listed.sql)
         items = found if isinstance(found, tuple) else (found,)
-    assert isinstance(items, tuple), "lookups are refused before"
     sql = among(value.sql, [constant(item) for item in items]) if items else FALSE
     return _over(worths, negated(sql) if condition.is_negated else sql)
 
