@@ -48,7 +48,7 @@ def _eval(folder: Path, engine: str, *, is_killed: bool = False) -> tuple[int, d
         while is_killed:
             workers = _workers_of(process.pid)
             if workers:
-                # Stopped before it can answer, so that it dies with one batch begun and one waiting.
+                # Stopped before it can answer: it dies with one batch begun and one waiting.
                 os.kill(workers[0], signal.SIGSTOP)
                 time.sleep(0.5)
                 os.kill(workers[0], signal.SIGKILL)

@@ -101,6 +101,25 @@ def test_plan__a_pack_of_many_rules_stays_below_the_limits_of_the_engine(tmp_pat
     assert decided == _reference(pack, facts)
 
 
+def test_plan__rules_that_read_many_values_stay_below_the_limits_of_the_engine(
+    tmp_path: Path,
+) -> None:
+    # 40 rules with 8 values of their own each: 320 properties of one message, in one ruleset.
+    rules = [
+        rule(
+            f"r-{n:03d}",
+            match=MATCH,
+            when=[f"days_between(c.issued_on, as_of) + {8 * n + k} > 0" for k in range(8)],
+        )
+        for n in range(40)
+    ]
+    pack = make_pack(tmp_path, *rules)
+    facts = [listing(), product(), certificate()]
+    decided = list(evaluate(pack, facts, AS_OF, "live").decisions)
+    assert len(decided[0].findings) == 40
+    assert decided == _reference(pack, facts)
+
+
 # --- the pool ---------------------------------------------------------------------------------
 
 
