@@ -3,6 +3,8 @@
 Each act is signed with its officer's key and put behind the others (`carnet.services
 .officer_events`). It names the finding by the whole hash of its key, and the decision it rests on.
 What would not count is refused before it is signed.
+
+Source: docs/spec/officer-acts.md, OA-8 and OA-9.
 """
 
 import unicodedata

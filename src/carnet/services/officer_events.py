@@ -4,6 +4,8 @@ Each act is a document that its officer signs: its kind, what it is about, its c
 and the hash of the act before it. No act can be changed, put in, moved or taken out without
 breaking the chain behind it. Taking the newest acts off the end leaves a whole chain: what refuses
 that is the database, whose triggers let no row be deleted, and what shows it is a backup.
+
+Source: docs/spec/officer-acts.md, OA-1 to OA-6.
 """
 
 from collections.abc import Collection, Mapping
