@@ -9,7 +9,7 @@ Source: docs/spec/pack-format.md, PF-7, PF-12, PF-14, PF-15.
 import operator
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from typing import cast
+from typing import Any, TypeGuard, cast
 
 from carnet.core.clock import format_instant
 from carnet.core.text import Text
@@ -128,16 +128,23 @@ def holder_of(field: FieldRef, bindings: Bindings, case: Case) -> Fact | Unknown
     return fact
 
 
+def is_stored(value: Value) -> TypeGuard[FieldRef]:
+    """Return whether a value is a field that the fact bound to its alias holds itself."""
+    return isinstance(value, FieldRef) and not value.references and not value.is_derived
+
+
 def _field(field: FieldRef, bindings: Bindings, case: Case) -> Result:
+    if not field.references and not field.is_derived:
+        own = bindings[field.alias]
+        found: Any = own.id if field.name == "id" else own.fields.get(field.name)
+        return _absent(own, field.name) if found is None else found
     fact = holder_of(field, bindings, case)
     if isinstance(fact, Unknown):
         return fact
     if field.is_derived:
         return computed(case.run.pack.derived[field.owner, field.name], fact, case)
-    value = field_of(fact, field.name)
-    if value is None:
-        return _absent(fact, field.name)
-    return cast("Known", value)
+    value: Any = field_of(fact, field.name)
+    return _absent(fact, field.name) if value is None else value
 
 
 # --- derived fields and measures --------------------------------------------------------------
@@ -285,6 +292,10 @@ def _compare(condition: Comparison, bindings: Bindings, case: Case) -> Verdict:
 
 
 def _presence(condition: Presence, bindings: Bindings, case: Case) -> Verdict:
+    if is_stored(condition.field):
+        # Asked for most often, and no reason why it is absent is wanted.
+        is_there = field_of(bindings[condition.field.alias], condition.field.name) is not None
+        return is_there != condition.is_negated
     found = value_of(condition.field, bindings, case)
     if isinstance(found, Unknown) and not found.is_absent:
         return found
@@ -300,6 +311,8 @@ def both(first: Verdict, second: Verdict) -> Verdict:
 
 def line_holds(line: Line, bindings: Bindings, case: Case) -> Verdict:
     """Return whether one of a line's conditions holds."""
+    if len(line.conditions) == 1:
+        return verdict_of(line.conditions[0], bindings, case)
     unknown: Unknown | None = None
     for condition in line.conditions:
         verdict = verdict_of(condition, bindings, case)

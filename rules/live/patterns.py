@@ -47,10 +47,10 @@ from carnet.rules.ast import (
     parts_of,
     values_of,
 )
-from carnet.rules.case import Bindings, Case, Run
+from carnet.rules.case import Bindings, Case, Run, field_of
 from carnet.rules.format.section import defect
 from carnet.rules.parameters import Known, Unknown
-from carnet.rules.values import line_holds, value_of, verdict_of
+from carnet.rules.values import is_stored, line_holds, value_of, verdict_of
 
 CASE = "case"
 CASE_TYPE = ""
@@ -149,6 +149,9 @@ class Term:
         if isinstance(self.source, Line):
             verdict = line_holds(self.source, bindings, case)
             return (2 if isinstance(verdict, Unknown) else int(verdict)), 1
+        if is_stored(self.source):
+            value: Any = field_of(bindings[self.source.alias], self.source.name)
+            return (0, 0) if value is None else (value, 1)
         found = value_of(self.source, bindings, case)
         if isinstance(found, Unknown):
             return 0, 0 if found.is_absent else 2
