@@ -4,8 +4,8 @@
     python3 dev.py demo|test|lint|type|docs|contracts|bench NAME|audit|fuzz|chaos|lock  [ARGUMENTS]
 
 Every command first brings the machine to the state it needs: a virtual environment with the
-hash-locked packages, anvil, and for the tests PostgreSQL, Chromium, Java and a compiler. What apt has to
-install is installed when this process may, and else printed as the one line to run.
+hash-locked packages, anvil, and for the tests PostgreSQL, Chromium, Java and a compiler. What apt
+has to install is installed when this process may, and else printed as the one line to run.
 """
 
 import hashlib

@@ -7,6 +7,7 @@ another master in SPARK_MASTER; its files lie in the private folder of the run.
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 from pyarrow import parquet
+from sqlglot import exp
 
 from carnet.core.errors import InputError
 from carnet.core.text import Text
@@ -115,19 +117,36 @@ def run_on_spark(steps: Sequence[Step], database: BulkDatabase) -> None:
     """
     with spark_session(database.folder) as session:
         _send_facts(steps, session, database)
+        readers = Counter(name for step in steps for name in step.reads)
         for step in steps:
-            frame = session.sql(render(step.query, "spark"))
-            if not step.is_view:
-                # A table is worked out once; the plans of its later readers begin with its file.
-                path = str(database.folder / "steps" / step.name)
+            frame = session.sql(_for_spark(step))
+            if not step.is_view and readers[step.name] > 1:
+                # Worked out once; the plans of its readers begin with the file.
+                path = str(database.folder / "steps" / view_name(step.name))
                 frame.write.parquet(path)
                 frame = session.read.schema(frame.schema).parquet(path)
-            frame.createOrReplaceTempView(step.name)
+            frame.createOrReplaceTempView(view_name(step.name))
         for step in steps:
             if is_kept(step.name):
                 _bring_result(step.name, session, database)
         for name in {step.name for step in steps} | _facts_read(steps):
-            session.catalog.dropTempView(name)
+            session.catalog.dropTempView(view_name(name))
+
+
+def view_name(name: str) -> str:
+    """Return a name as Spark lets a view be called: letters, digits and underscores.
+
+    >>> view_name("d_certificate$ends")
+    'd_certificate__ends'
+    """
+    return name.replace("$", "__")
+
+
+def _for_spark(step: Step) -> str:
+    query = step.query.copy()
+    for identifier in query.find_all(exp.Identifier):
+        identifier.set("this", view_name(identifier.name))
+    return render(query, "spark")
 
 
 def _facts_read(steps: Sequence[Step]) -> set[str]:
@@ -149,7 +168,7 @@ def _send_facts(steps: Sequence[Step], session: "SparkSession", database: BulkDa
 
 def _bring_result(name: str, session: "SparkSession", database: BulkDatabase) -> None:
     path = database.folder / "results" / name
-    session.table(name).write.parquet(str(path))
+    session.table(view_name(name)).write.parquet(str(path))
     parts = sorted(path.glob("*.parquet"))
     for place, part in enumerate(parts):
         with parquet.ParquetFile(part) as source:
