@@ -10,10 +10,12 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from carnet.core.text import Text
-from carnet.rules.format.hostile import calls_pattern, pattern_refusal
+from carnet.rules.format.hostile import calls_pattern, count_operations, pattern_refusal
 
 TEXT_SIZE_MAX = 1024
 """Bytes of one line, and of one string in it."""
+OPERATIONS_MAX = 32
+"""Signs of arithmetic in one line; what looking at it takes grows with their square."""
 
 _GRAMMAR = r"""
 line: condition ("||" condition)*
@@ -100,6 +102,14 @@ def parse_tree(text: str, start: str) -> Tree[Token]:
                 f"The line is longer than {TEXT_SIZE_MAX} bytes.",
                 f"该行超过 {TEXT_SIZE_MAX} 字节。",
             )
+        )
+    if count_operations(text) > OPERATIONS_MAX:
+        raise ExpressionError(
+            Text(
+                f"The line has more than {OPERATIONS_MAX} operations.",
+                f"该行的运算超过 {OPERATIONS_MAX} 个。",
+            ),
+            Text("Compute parts of it as measures.", "请将其中一部分定义为指标。"),
         )
     if calls_pattern(text):
         raise ExpressionError(*pattern_refusal(), code="CRN-R-004")

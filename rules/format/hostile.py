@@ -16,14 +16,16 @@ from carnet.core.text import Text
 
 REFUSED_CODES = frozenset({"CRN-R-001", "CRN-R-002", "CRN-R-003", "CRN-R-004"})
 """Codes that refuse a pack as a whole, whatever else is wrong with it."""
-EXPRESSION_SIZE_MAX = 512 * 1024
-"""Bytes of the lines, values and placeholders of a pack: what reading it takes grows with them."""
+TOKENS_MAX = 200_000
+"""Words and signs in the lines, values and placeholders of a pack: what reading takes grows so."""
 REGULAR_EXPRESSIONS = frozenset(
     {"matches", "match", "regex", "regexp", "search", "like", "replace"}
 )
 """Functions by which other languages bring in regular expressions."""
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PATTERN_CALL = re.compile(rf"\b(?:{'|'.join(sorted(REGULAR_EXPRESSIONS))})\s*\(|=~")
+_OPERATION = re.compile(r"[-+*]")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\w+|[^\s\w]')
 _BRACED = re.compile(r"\{[^{}]*\}")
 _TEXT_KEYS = frozenset({"en", "zh"})
 _PROSE_KEYS = frozenset({"id", "title", "reason", "citation"})
@@ -37,6 +39,15 @@ def calls_pattern(line: str) -> bool:
     (True, False)
     """
     return _PATTERN_CALL.search(_STRING.sub('""', line)) is not None
+
+
+def count_operations(line: str) -> int:
+    """Return how many signs of arithmetic a line holds outside its texts.
+
+    >>> count_operations('a.b + 1 > -c.d * 2'), count_operations('a.b == date("2026-01-02")')
+    (3, 0)
+    """
+    return len(_OPERATION.findall(_STRING.sub('""', line)))
 
 
 def pattern_refusal() -> tuple[Text, Text]:
@@ -62,8 +73,10 @@ def _is_lookalike(character: str) -> bool:
 def deceptive_name(name: str) -> Text | None:
     """Return why a name is no honest mistake, None where it may be one.
 
-    >>> deceptive_name("red-doc") is None, deceptive_name("r\u0435d-doc").en
-    (True, "holds U+0435 CYRILLIC SMALL LETTER IE, which looks like another character")
+    >>> deceptive_name("red-doc") is None
+    True
+    >>> deceptive_name("r\u0435d-doc").en
+    'holds U+0435 CYRILLIC SMALL LETTER IE, which looks like another character'
     >>> deceptive_name("../../etc").en
     'reads like a path'
     """
@@ -93,6 +106,10 @@ def _expressions(value: Any, key: str) -> Iterator[str]:
             yield from _expressions(inner, key)
 
 
-def expression_size(value: Any) -> int:
-    """Return how many bytes of lines, values and placeholders an element of a rule file holds."""
-    return sum(len(text.encode("utf-8", "replace")) for text in _expressions(value, ""))
+def count_tokens(value: Any) -> int:
+    """Return how many words and signs the lines, values and placeholders of an element hold.
+
+    >>> count_tokens({"when": ['c.kind == "eu_doc"'], "title": {"en": "a b c", "zh": "{c.id}"}})
+    11
+    """
+    return sum(len(_TOKEN.findall(text)) for text in _expressions(value, ""))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from carnet.core.text import Text
 from carnet.rules.format.build import Defects
-from carnet.rules.format.hostile import EXPRESSION_SIZE_MAX, expression_size
+from carnet.rules.format.hostile import TOKENS_MAX, count_tokens
 from carnet.rules.format.section import Section, defect
 
 RULES_MAX = 2_000
@@ -79,15 +79,15 @@ def _check_size(raw: RawRules) -> None:
 def _check_expressions(raw: RawRules) -> None:
     size = 0
     for section in (*raw.derived, *raw.measures, *raw.rules):
-        size += expression_size(section.data)
-        if size > EXPRESSION_SIZE_MAX:
+        size += count_tokens(section.data)
+        if size > TOKENS_MAX:
             raise defect(
                 "CRN-R-003",
                 section.file,
                 section.line,
                 Text(
-                    f"The lines and values of the pack take more than {EXPRESSION_SIZE_MAX} bytes.",
-                    f"规则包的条件行和取值超过 {EXPRESSION_SIZE_MAX} 字节。",
+                    f"The lines and values hold more than {TOKENS_MAX} words and signs.",
+                    f"规则包的条件行和取值超过 {TOKENS_MAX} 个词和符号。",
                 ),
                 Text("Divide it into several packs.", "请将其拆分为多个规则包。"),
             )

@@ -170,7 +170,7 @@ HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
     "catastrophic regex, function": (_pattern_as_function, "Regular expressions are not part"),
     "catastrophic regex, operator": (_pattern_operator, "Regular expressions are not part"),
     "10,000 rules": (_ten_thousand_rules, "at most"),
-    "lines of 1 KB, 6,000 of them": (_lines_of_a_thousand_bytes, "take more than"),
+    "lines of 1 KB, 6,000 of them": (_lines_of_a_thousand_bytes, "words and signs"),
     "values without end": (_values_without_end, "holds more than"),
     "alternatives by the million": (_alternatives_by_the_million, "The rule rule-1"),
     "alias bomb": (_yaml("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"), "anchors and aliases"),
@@ -272,6 +272,15 @@ def test_hostile__unknown_names_stop_being_explained(tmp_path: Path) -> None:
     (pack,) = json.loads(output)["packs"]
     assert (code, pack["errors"]) == (1, 100)
     assert taken < SECONDS_MAX
+
+
+def test_hostile__long_sums_are_not_looked_at(tmp_path: Path) -> None:
+    """What the analyses take grows with the square of the operations in one line."""
+    lines = [f"product.min_age_months > {n}" + "+1" * 32 for n in range(3)]
+    folder = write_pack(tmp_path, rule(when=[line + "+1" for line in lines]))
+    code, output, _ = _check(folder)
+    assert (code, output.count("more than 32 operations")) == (1, 3)
+    assert _check(write_pack(tmp_path / "fine", rule(when=lines)))[0] == 0
 
 
 def test_hostile__chinese_id_is_a_mistake_and_no_attack(tmp_path: Path) -> None:
