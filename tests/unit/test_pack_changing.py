@@ -20,7 +20,7 @@ from carnet.services import pack_changing
 from carnet.services.officer_events import append_event
 from carnet.services.officers import officer_key
 from carnet.services.pack_changing import Act
-from carnet.services.pack_history import APPROVAL
+from carnet.services.pack_history import ACTIVATION, APPROVAL, PROPOSAL
 from carnet.services.pack_listing import list_packs
 from carnet.services.packs import (
     find_installed,
@@ -423,6 +423,46 @@ def test_act__that_is_signed_but_not_allowed_is_not_believed(
             officer="officer-2", key=key, clock=FixedClock(NOON),
         )  # fmt: skip
     with pytest.raises(LedgerFatalError, match="CRN-R-141"):
+        packs_in_force(workspace, TODAY)
+
+
+def sign_past_the_program(
+    workspace: Workspace, kind: str, officer: str, content: dict[str, Any]
+) -> None:
+    """Sign with an officer's own key what the program would have refused."""
+    key = officer_key(workspace, officer, FixedClock(NOON))
+    with writing(workspace.engine, Lock.OFFICER_EVENT) as connection:
+        append_event(
+            connection, kind, "sample", content, officer=officer, key=key, clock=FixedClock(NOON)
+        )
+
+
+def test_activation__that_hides_what_it_replaces_is_not_believed(
+    workspace: Workspace, versions: dict[str, Path]
+) -> None:
+    adopt(workspace, versions["2"], TODAY)
+    pack_changing.propose(workspace, versions["3"], act())
+    approval = pack_changing.approve(workspace, "sample@3", act("officer-2"))
+    content = {
+        "version": "3",
+        "packDigest": approval.content["packDigest"],
+        "effective": TODAY.isoformat(),
+        "approval": approval.digest.hex(),
+        "replaces": None,
+        "reason": "x",
+    }
+    sign_past_the_program(workspace, ACTIVATION, "officer-1", content)
+    with pytest.raises(LedgerFatalError, match="CRN-R-141"):
+        packs_in_force(workspace, TODAY)
+
+
+def test_proposal__of_another_content_as_an_approved_version_is_not_believed(
+    workspace: Workspace, versions: dict[str, Path]
+) -> None:
+    adopt(workspace, versions["2"], TODAY)
+    content = {"version": "2", "packDigest": sha256(b"another").hex(), "reason": "x"}
+    sign_past_the_program(workspace, PROPOSAL, "officer-1", content)
+    with pytest.raises(LedgerFatalError, match=r"CRN-R-141.*approved with the digest"):
         packs_in_force(workspace, TODAY)
 
 

@@ -310,6 +310,31 @@ def test_fault__names_the_sheet_and_the_row(
     assert f"Sheet {place[0]}, row {place[1]}" in caught.value.message.en
 
 
+def test_formula__with_a_value_is_refused_too(tmp_path: Path) -> None:
+    """Spreadsheets store the value of a formula beside it."""
+    data = write_workbook(write_pack(tmp_path / "a", *texts("x")))
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as edited_archive,
+    ):
+        for name in archive.namelist():
+            xml = archive.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                xml, count = re.subn(
+                    rb'<c r="B2"([^>]*)><v>1</v></c>', rb'<c r="B2"\1><f>1+0</f><v>1</v></c>', xml
+                )
+                assert count == 1
+            edited_archive.writestr(name, xml)
+    with pytest.raises(RulePackError, match=r"Sheet pack, row 2: .*formula"):
+        read_workbook(stream.getvalue())
+
+
+def test_integer__beyond_the_digits_of_a_spreadsheet_is_text() -> None:
+    assert value_to_cell(10**15 - 1) == 10**15 - 1
+    assert value_to_cell(-(10**15)) == "-1000000000000000"
+
+
 def test_faults__are_all_counted(tmp_path: Path) -> None:
     folder = write_pack(tmp_path / "a", *texts("x"))
 
