@@ -138,7 +138,7 @@ def _leads_nowhere(reference: FieldRef, fact_type: str) -> Pair:
         joined_text(
             [text(f"{reference.text} leads to "), *shown, text(", which is not among the facts.")]
         ),
-        joined_text([text(f"{reference.text} 指向 "), *shown, text("，事实中没有对应记录。")]),
+        joined_text([text(f"{reference.text} 指向"), *shown, text("，事实中没有对应记录。")]),
     )
     empty = pair(nothing)
     return (

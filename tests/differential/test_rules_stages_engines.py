@@ -31,7 +31,7 @@ from tests.fixtures_rules import (
 )
 
 EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "60"))
-OTHERS = ("live",)
+OTHERS = ("live", "bulk")
 BEYOND_LIVE = {"CRN-R-003", "CRN-R-012"}
 """What lies beyond the live engine is refused by one of these."""
 SETTINGS = settings(

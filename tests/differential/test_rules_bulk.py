@@ -1,0 +1,273 @@
+"""The bulk engine decides what the reference decides, to the byte, on packs of all shapes."""
+
+import json
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from carnet.facts.fact import Fact, fact_from_json
+from carnet.rules.ast import Pack
+from carnet.rules.engine import evaluate
+from carnet.rules.pack import check_pack, load_pack
+from carnet.rules.shelf import SHELF, shelved_packs
+from carnet.rules.testing import PackTest, read_tests
+from tests.fixtures_rules import (
+    AS_OF,
+    CONFIRMABLE,
+    DERIVED,
+    MEASURES,
+    PARAMETERS,
+    PATHS,
+    TEXT,
+    certificate,
+    listing,
+    make_pack,
+    parameter,
+    product,
+    random_facts,
+    random_packs,
+    rule,
+    write_pack,
+)
+
+EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "100"))
+BEYOND_LIVE = {"CRN-R-003", "CRN-R-012"}
+VECTORS = Path(__file__).parent / "vectors"
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    print_blob=True,
+)
+
+
+def published(
+    pack: Pack, facts: list[Fact], engine: str, confirmed: frozenset[str], as_of: date = AS_OF
+) -> str:
+    document = evaluate(pack, facts, as_of, engine, confirmed).to_json()
+    assert document.pop("engine") == engine
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def assert_same(
+    pack: Pack, facts: list[Fact], confirmed: frozenset[str] = frozenset(), as_of: date = AS_OF
+) -> dict[str, Any]:
+    reference = published(pack, facts, "reference", confirmed, as_of)
+    assert published(pack, facts, "bulk", confirmed, as_of) == reference
+    result: dict[str, Any] = json.loads(reference)
+    return result
+
+
+# --- generated packs --------------------------------------------------------------------------
+
+_UNION = {
+    **PATHS,
+    "notified_body": ["notified_body.number == certificate.body_number",
+                      "notified_body.number == certificate.number"],
+    "renewal_plan": ["renewal_plan.certificate_id -> certificate <- certificate_act.certificate_id",
+                     "renewal_plan.certificate_id -> certificate"],
+}  # fmt: skip
+_EVERY = {**PATHS, "notified_body": "*"}
+_BY_PRODUCT = {**PATHS, "certificate": "certificate.product_id -> product <- listing.product_id"}
+_MORE_DERIVED = [
+    {
+        "fact": "renewal_plan", "name": "latest", "kind": "date", "title": TEXT, "choose": "max",
+        "candidates": [
+            {"value": "renewal_plan.certificate.ends", "when": [],
+             "reason": {"id": "ends", "en": "its end", "zh": "终止日"}},
+            {"value": "listing.placed_on", "when": ["has(listing.placed_on)"],
+             "reason": {"id": "placed", "en": "placing", "zh": "投放日"}},
+        ],
+    },
+    {
+        "fact": "certificate", "name": "first", "kind": "date", "title": TEXT, "choose": "first",
+        "candidates": [
+            {"value": "certificate.last_tested_on", "when": ["certificate.act != product.brand"],
+             "reason": {"id": "tested", "en": "test", "zh": "检测"}},
+            {"value": "add_months(certificate.issued_on, measure.verified)", "when": [],
+             "reason": {"id": "issued", "en": "issue", "zh": "签发"}},
+        ],
+    },
+    {
+        "fact": "certificate", "name": "least", "kind": "date", "title": TEXT, "function": "min",
+        "over": {"p": "renewal_plan"}, "of": "p.applied_on",
+        "when": ["p.certificate_id == certificate.id"],
+    },
+]  # fmt: skip
+_MORE_MEASURES = [
+    {"name": "ages", "title": TEXT, "function": "sum", "over": {"c": "certificate"},
+     "of": "days_between(c.issued_on, c.ends)", "when": ["c.is_verified"]},
+    {"name": "bound", "title": TEXT,
+     "value": "wilson_lower_bps(measure.verified, measure.count_all)"},
+    {"name": "kinds", "title": TEXT, "function": "count_distinct", "over": {"c": "certificate"},
+     "of": "c.number"},
+    {"name": "longest", "title": TEXT, "choose": "max", "candidates": [
+        {"value": "measure.ages", "when": ["measure.count_all > 1"]},
+        {"value": "product.min_age_months * 1000", "when": ["product.is_ppe"]}]},
+]  # fmt: skip
+_TOLD = (
+    "{as_of} {product.min_age_months} {product.is_radio} {listing.placed_on} {param.words}"
+    " {measure.ratio} {measure.bound} {measure.ages}"
+)
+_EXTRA = [
+    rule("reasons", severity="info", match=[{"r": "renewal_plan"}],
+         when=["has(r.latest)", "r.latest > r.planned_application_on || r.lab_lead_days > 0"],
+         finding={"message": {"en": "{r.latest} {r.latest_reason}", "zh": "{r.latest_reason}"},
+                  "remedy": {"en": "{r.certificate.first_reason}", "zh": "{r.certificate.ends}"}}),
+    rule("measured", when=["measure.longest >= measure.kinds"],
+         finding={"message": {"en": _TOLD, "zh": _TOLD}, "remedy": TEXT}),
+    rule("least", match=[{"c": "certificate"}], when=["c.least < c.first"],
+         without=[{"d": "certificate", "when": ["d.least > c.least", "d.first == c.first"]}]),
+    rule("brand", scope=[{"when": "product.brand == param.word", "reason": TEXT}],
+         without=[{"b": "notified_body", "when": []}], when=[]),
+]  # fmt: skip
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> dict[str, Any]:
+    """The keyword arguments of `write_pack`, of many shapes."""
+    content: dict[str, Any] = draw(random_packs())
+    rules = content["rules"] + draw(
+        st.lists(st.sampled_from(_EXTRA), unique_by=lambda one: one["id"], max_size=3)
+    )
+    case: dict[str, Any] = {"type": "listing", "alias": "listing"}
+    case["with"] = {"product": "listing.product_id"}
+    if draw(st.booleans()):
+        lines = ['listing.market == "EU"', "listing.has_picture", "product.min_age_months < 40",
+                 'listing.language in param.words || product.brand == "de"']  # fmt: skip
+        case["when"] = draw(st.lists(st.sampled_from(lines), min_size=1, max_size=2, unique=True))
+    return {
+        "rules": rules,
+        "paths": draw(st.sampled_from([PATHS, _UNION, _EVERY, _BY_PRODUCT])),
+        "case": case,
+        "derived": DERIVED + _MORE_DERIVED,
+        "measures": MEASURES + _MORE_MEASURES,
+        "parameters": PARAMETERS,
+    }
+
+
+def _pack(content: dict[str, Any]) -> Pack | None:
+    rules = content.pop("rules")
+    with tempfile.TemporaryDirectory() as folder:
+        pack, found = check_pack(write_pack(Path(folder), *rules, **content))
+    for error in found:
+        assert error.code in BEYOND_LIVE, error
+    return pack
+
+
+@SETTINGS
+@given(content=shapes(), facts=random_facts(), is_confirmed=st.booleans())
+def test_bulk__decides_as_the_reference(
+    content: dict[str, Any], facts: list[Fact], is_confirmed: bool
+) -> None:
+    pack = _pack(content)
+    assert pack is not None, "what the live engine refuses is a pack nevertheless"
+    assert_same(pack, facts, frozenset({CONFIRMABLE} if is_confirmed else ()))
+
+
+@SETTINGS
+@given(content=shapes(), facts=random_facts(), data=st.data())
+def test_bulk__a_missing_fact_is_told_as_the_reference_tells_it(
+    content: dict[str, Any], facts: list[Fact], data: st.DataObject
+) -> None:
+    pack = _pack(content)
+    assert pack is not None, "what the live engine refuses is a pack nevertheless"
+    kept = [fact for fact in facts if data.draw(st.integers(0, 4)) or fact.type == "listing"]
+    assert_same(pack, kept)
+
+
+# --- shipped packs ----------------------------------------------------------------------------
+
+
+def _shipped_tests() -> Iterator[tuple[str, Pack, PackTest]]:
+    for shelved in shelved_packs(SHELF):
+        pack = load_pack(shelved.folder)
+        for test in read_tests(pack):
+            assert isinstance(test, PackTest), test
+            yield shelved.id, pack, test
+
+
+def test_bulk__shipped_packs_decide_their_tests_as_the_reference() -> None:
+    listed = list(_shipped_tests())
+    seed = int(os.environ.get("CARNET_DIFFERENTIAL_SEED", "20261123"))
+    count = min(len(listed), int(os.environ.get("CARNET_PACK_TESTS", "30")))
+    print(f"seed {seed}: {count} of {len(listed)} tests of shipped packs")
+    for _, pack, test in random.Random(seed).sample(listed, count):
+        assert_same(pack, list(test.facts), frozenset(test.confirmed), test.as_of)
+
+
+# --- what a generator hardly meets ------------------------------------------------------------
+
+
+def test_bulk__too_many_combinations_are_left_to_the_reference(tmp_path: Path) -> None:
+    wide = rule("wide", match=[{"a": "certificate"}, {"b": "certificate"}],
+                when=["a.issued_on < b.issued_on", 'a.act == "ppe"'])  # fmt: skip
+    narrow = rule("narrow", match=[{"a": "certificate"}], when=['a.kind == "test_report"'])
+    pack = make_pack(tmp_path, wide, narrow)
+    many = [certificate(f"K{n}", act="ppe" if n < 300 else "red") for n in range(420)]
+    facts = [listing(), product(), *many]
+    facts += [listing("L2", product_id="P2"), product("P2"), certificate("Z", product_id="P2")]
+    document = assert_same(pack, facts)
+    causes = [one["cause"]["en"] for one in document["decisions"][0]["errors"]]
+    assert any("combinations of facts to try" in one for one in causes)
+
+
+def test_bulk__arithmetic_beyond_the_safe_integers_is_absent(tmp_path: Path) -> None:
+    measures = [
+        {"name": "big", "title": TEXT, "value": "product.min_age_months * 90071992547409"},
+        {"name": "sum", "title": TEXT, "function": "sum", "over": {"c": "certificate"},
+         "of": "measure.big * 1"},
+    ]  # fmt: skip
+    rules = [rule("one", when=["measure.big > 0"]), rule("two", when=["measure.sum > 0"])]
+    pack = make_pack(tmp_path, *rules, measures=measures)
+    for months in (1, 99, 100, 168):
+        facts = [listing(), product(min_age_months=months), certificate(), certificate("K2")]
+        assert_same(pack, facts)
+
+
+def test_bulk__quotes_and_backslashes_survive_texts_and_values(tmp_path: Path) -> None:
+    message = {"en": 'It\'s "{product.model}" \\ {product.brand}', "zh": "“{product.model}”"}
+    told = rule("told", when=["has(product.brand)"], finding={"message": message, "remedy": TEXT})
+    pack = make_pack(tmp_path, told)
+    facts = [listing(), product(model="a\"b\\c'd%{x}", brand="引号“”")]
+    document = assert_same(pack, facts)
+    assert document["decisions"][0]["findings"][0]["values"]["product.model"] == "a\"b\\c'd%{x}"
+
+
+def test_bulk__names_that_are_words_of_sql_are_names(tmp_path: Path) -> None:
+    select = rule("select", match=[{"order": "certificate"}, {"table": "certificate"}],
+                  when=["order.id != table.id", "order.kind == table.kind"])  # fmt: skip
+    pack = make_pack(tmp_path, select, parameters=[parameter("group", "integer", 1)])
+    document = assert_same(pack, [listing(), product(), certificate(), certificate("K2")])
+    assert len(document["decisions"][0]["findings"]) == 2
+
+
+def test_bulk__a_case_without_its_named_fact_is_told(tmp_path: Path) -> None:
+    pack = make_pack(tmp_path, rule(when=["product.is_radio"]))
+    document = assert_same(pack, [listing(), listing("L2", product_id="P2"), product("P2")])
+    assert [one["conformity"] for one in document["decisions"]] == ["undetermined", "conforming"]
+
+
+def test_bulk__nothing_decides_nothing(tmp_path: Path) -> None:
+    pack = make_pack(tmp_path, rule(when=["product.is_radio"]))
+    assert assert_same(pack, [])["decisions"] == []
+    assert assert_same(pack, [product()])["unreached"] == [{"type": "product", "id": "P1"}]
+
+
+# --- what was once wrong ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("bulk-*.json")), ids=lambda path: path.stem)
+def test_bulk__what_once_differed_agrees(path: Path, tmp_path: Path) -> None:
+    vector = json.loads(path.read_text(encoding="utf-8"))
+    pack = make_pack(tmp_path, *vector["rules"], **vector["pack"])
+    facts = [fact_from_json(one) for one in vector["facts"]]
+    assert_same(pack, facts, frozenset(vector["confirmed"]))
