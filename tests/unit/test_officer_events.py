@@ -167,3 +167,17 @@ def test_events__a_second_branch_is_noticed(acted: Workspace, clock: FixedClock)
     with writing(acted.engine) as connection:
         connection.execute(insert(OFFICER_EVENT), row | {"officer": "officer-1", "at": clock.now()})
     refused(acted, "chain is broken")
+
+
+def test_events__a_number_that_was_left_out_is_noticed(acted: Workspace, clock: FixedClock) -> None:
+    """An act behind the right one, under a number that hides that another might be missing."""
+    key = officer_key(acted, "officer-1", clock)
+    unsigned = {name: value for name, value in body_of(acted, 3).items() if name != "proof"}
+    last = sha256(canonical(body_of(acted, 3))).hex()
+    body = canonical(
+        add_proof(unsigned | {"seq": 5, "previous": last}, key.key_id, key.signer, clock.now())
+    )
+    row = {"seq": 5, "digest": sha256(body), "kind": "note", "subject": "S-1", "body": body}
+    with writing(acted.engine) as connection:
+        connection.execute(insert(OFFICER_EVENT), row | {"officer": "officer-1", "at": clock.now()})
+    refused(acted, "chain is broken")

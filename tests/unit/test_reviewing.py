@@ -125,8 +125,8 @@ def test_review__of_changed_facts_is_a_new_decision(workspace: Workspace) -> Non
 def test_review__refuses_an_unknown_listing_and_an_unknown_engine(workspace: Workspace) -> None:
     with pytest.raises(NotFoundError, match="LST-NO"):
         review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=["LST-NO"])
-    with pytest.raises(InputError, match="bulk"):
-        review(workspace, as_of=AS_OF, clock=FixedClock(NOW), engine="bulk")
+    with pytest.raises(InputError, match="drools"):
+        review(workspace, as_of=AS_OF, clock=FixedClock(NOW), engine="drools")
     assert count(workspace) == 0
 
 
