@@ -27,6 +27,10 @@ PROGRAM = "from carnet.cli.main import main; main()"
 
 # A product, its listing, a responsible person, four documents and three further acts of them.
 QUERIES = {
+    "party": "SELECT 'S' || n AS id, 'Seller ' || n AS name, 'CN' AS country"
+    " FROM range(1000) AS made(n)",
+    "channel": "SELECT 'C' || n AS id, 'Channel ' || n AS name, 'marketplace' AS kind"
+    " FROM range(7) AS made(n)",
     "product": """
         SELECT 'P' || n AS id, 'S' || n % 1000 AS seller_id, 'model ' || n AS model,
             ['earphones', 'wifi_camera', 'helmet', 'toy', 'power_tool', 'led_lamp'][1 + n % 6]

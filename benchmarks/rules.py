@@ -70,6 +70,7 @@ class Engine:
         process: The process; None where it is not there.
         reason: Why it is not there.
         seconds: Measured times by size.
+        processor: Processor time of all its processes, by size.
         digests: Of its matches, by size.
         resident_mb: The most memory seen, by size.
     """
@@ -78,6 +79,7 @@ class Engine:
     process: subprocess.Popen[str] | None = None
     reason: str = ""
     seconds: dict[int, list[float]] = field(default_factory=dict)
+    processor: dict[int, list[float]] = field(default_factory=dict)
     digests: dict[int, str] = field(default_factory=dict)
     resident_mb: dict[int, int] = field(default_factory=dict)
 
@@ -176,6 +178,7 @@ def _record(engine: Engine, answer: dict[str, Any] | None, size: int, *, is_coun
         return
     if is_counted:
         engine.seconds.setdefault(size, []).append(answer["seconds"])
+        engine.processor.setdefault(size, []).append(answer["processor"])
     engine.digests[size] = answer["digest"]
     engine.resident_mb[size] = max(engine.resident_mb.get(size, 0), answer["resident_mb"])
 
@@ -197,7 +200,7 @@ def _shown(rate: float | None) -> str:
 
 
 def print_table(engines: Sequence[Engine], sizes: Sequence[int]) -> None:
-    """Print thousands of products a second."""
+    """Print thousands of products a second, then the processor time that a product takes."""
     print("Thousand products a second (median of the rounds), identical findings checked")
     heads = "".join(f"{size:>12,}" for size in sizes)
     print(f"{'engine':<28}{heads}{'MB':>8}")
@@ -207,6 +210,16 @@ def print_table(engines: Sequence[Engine], sizes: Sequence[int]) -> None:
             continue
         cells = "".join(f"{_shown(engine.rate(size)):>12}" for size in sizes)
         print(f"{engine.name:<28}{cells}{max(engine.resident_mb.values()):>8}")
+    print("Microseconds of processor time a product, of all processes and threads of an engine")
+    print(f"{'engine':<28}{heads}")
+    for engine in (one for one in engines if one.seconds):
+        cells = "".join(f"{_spent(engine, size):>12}" for size in sizes)
+        print(f"{engine.name:<28}{cells}")
+
+
+def _spent(engine: Engine, size: int) -> str:
+    times = engine.processor.get(size)
+    return f"{statistics.median(times) / size * 1e6:,.1f}" if times else "-"
 
 
 def differences(engines: Sequence[Engine], sizes: Sequence[int]) -> list[str]:
