@@ -33,9 +33,9 @@ from carnet.rules.live.patterns import (
     Placer,
     compare,
     refusal,
-    rename_line,
     too_many_patterns,
 )
+from carnet.rules.live.renaming import rename_line
 
 JOINS_MAX = 24
 NEGATIONS_MAX = 16
