@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MASTER_VARIABLE: Final = "SPARK_MASTER"
-_PARTITIONS_LOCAL: Final = "2"
+_PARTITIONS_LOCAL: Final = "1"
 
 
 def _require_spark() -> None:
