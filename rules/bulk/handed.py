@@ -32,6 +32,8 @@ from carnet.rules.bulk.sql import (
     text,
 )
 
+_FEW_BUCKETS, _MANY_BUCKETS, _LIMIT_HIGH = 1024, 65_536, 50_000
+
 
 def _limits(plan: Plan) -> dict[str, int]:
     """Return for each type how many facts in one case no rule can find too many."""
@@ -71,13 +73,15 @@ def _root(number: int, degree: int) -> int:
 
 
 def _counted(plan: Plan, fact_type: str) -> exp.Select:
-    """Return the number of facts of a type by case."""
+    """Return the number of facts of a type by held back case."""
+    held = exp.select("case_id").from_(relation("s", "h"))
     return (
         exp.select(
             aliased(column("m", "case_id"), "case_id"),
             aliased(exp.Count(this=exp.Star()), "n"),
         )
         .from_(relation(plan.members[fact_type].relation, "m"))
+        .where(exp.In(this=column("m", "case_id"), query=held.subquery()))
         .group_by(column("m", "case_id"))
     )
 
@@ -91,12 +95,25 @@ def _many(plan: Plan, fact_type: str, limit: int) -> exp.Select:
         query = exp.select(aliased(column("c", "id"), "case_id"))
         query = query.from_(relation(f"f_{plan.pack.case.fact_type}", "c"))
         return query.where(compared(total.subquery(), ">", number(limit)))
+    # Facts are counted by a hash of their case first, which takes a small table; a case with too
+    # many is in a bucket with too many, and nearly always there is none.
+    count = _FEW_BUCKETS if limit > _LIMIT_HIGH else _MANY_BUCKETS
+    crowded = exp.select(_bucket("n", count)).from_(relation(member.relation, "n"))
+    crowded = crowded.group_by(_bucket("n", count)).having(
+        compared(exp.Count(this=exp.Star()), ">", number(limit))
+    )
     query = exp.select(aliased(column("m", "case_id"), "case_id")).from_(
         relation(member.relation, "m")
     )
+    query = query.where(exp.In(this=_bucket("m", count), query=crowded.subquery()))
     return query.group_by(column("m", "case_id")).having(
         compared(exp.Count(this=exp.Star()), ">", number(limit))
     )
+
+
+def _bucket(table: str, count: int) -> Sql:
+    hashed = exp.Anonymous(this="HASH", expressions=[column(table, "case_id")])
+    return exp.Paren(this=exp.Mod(this=hashed, expression=number(count)))
 
 
 def _product(counts: Sequence[Sql]) -> Sql:
