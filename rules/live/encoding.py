@@ -23,7 +23,7 @@ from carnet.rules.live.patterns import CASE_TYPE, OWN
 from carnet.rules.live.writing import KleeneWriter, PlainWriter, Texts
 
 _HEADS_MAX = 4096
-_SELECTIONS_MAX = 4096
+_SELECTIONS_MAX = 512
 
 
 def _head(number: int, tag: int) -> str:
@@ -56,6 +56,7 @@ class _Plain:
         """Return the flags of the anchor for some rules."""
         found = self.flags.get(active)
         if found is None:
+            _make_room(self.flags)
             found = self.flags[active] = _flags(self.shard, active)
         return found
 
