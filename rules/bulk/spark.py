@@ -44,16 +44,18 @@ def _require_spark() -> None:
     home = os.environ.get("JAVA_HOME")
     java = shutil.which(str(Path(home, "bin", "java")) if home else "java")
     if java is None:
-        raise InputError(
-            "CRN-R-162",
-            Text(
-                "The engine spark needs Java 17 or newer.", "引擎 spark 需要 Java 17 或更新版本。"
-            ),
-            Text(
-                "Install it (Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME.",
-                "请安装（Debian：apt-get install openjdk-17-jre-headless），或设置 JAVA_HOME。",
-            ),
-        )
+        raise _without_java()
+
+
+def _without_java() -> InputError:
+    return InputError(
+        "CRN-R-162",
+        Text("The engine spark needs Java 17 or newer.", "引擎 spark 需要 Java 17 或更新版本。"),
+        Text(
+            "Install it (Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME.",
+            "请安装（Debian：apt-get install openjdk-17-jre-headless），或设置 JAVA_HOME。",
+        ),
+    )
 
 
 @contextmanager
@@ -67,21 +69,24 @@ def spark_session(folder: Path) -> "Iterator[SparkSession]":
         InputError: PySpark or Java is missing.
     """
     _require_spark()
+    from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
     running = SparkSession.getActiveSession()
     if running is not None:
         yield running
         return
-    local = os.environ.get(MASTER_VARIABLE) is None
-    builder = SparkSession.builder.appName("carnet").master(
-        os.environ.get(MASTER_VARIABLE, "local[*]")
-    )
-    for name, value in {**_SETTINGS, **(_LOCAL_SETTINGS if local else {})}.items():
+    master = os.environ.get(MASTER_VARIABLE, "")
+    builder = SparkSession.builder.appName("carnet").master(master or "local[*]")
+    for name, value in {**_SETTINGS, **({} if master else _LOCAL_SETTINGS)}.items():
         builder = builder.config(name, value)
     builder = builder.config("spark.sql.warehouse.dir", str(folder / "warehouse"))
     builder = builder.config("spark.local.dir", str(folder / "spark"))
-    session = builder.getOrCreate()
+    try:
+        session = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        # What Java said stands on stderr; too old a one ends before Spark has begun.
+        raise _without_java() from error
     try:
         yield session
     finally:
