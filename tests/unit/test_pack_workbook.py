@@ -11,14 +11,14 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from carnet.cli.main import app
 from carnet.core.errors import CarnetError, RulePackError
 from carnet.rules.ast import Pack
-from carnet.rules.pack import load_pack, read_documents
+from carnet.rules.pack import check_pack, load_pack, read_documents
 from carnet.rules.shelf import SHELF, shelved_packs
 from carnet.rules.workbook import read_file, read_workbook, write_workbook
 from carnet.rules.workbook.cells import CELL_SIZE_MAX, cell_to_value, value_to_cell
@@ -35,6 +35,8 @@ from tests.fixtures_rules import (
     spell,
     write_pack,
 )
+from tests.fixtures_table_packs import TablePack, random_table_packs
+from tests.fixtures_tables import write_tables
 
 SHIPPED = [each.folder for each in shelved_packs(SHELF)]
 TABLE = (
@@ -84,6 +86,25 @@ def test_generated_pack__comes_back_with_its_digest(
     changes = {"parameters": PARAMETERS, "derived": DERIVED, "measures": MEASURES}
     write_pack(folder / "a", *given["rules"], **changes)
     round_trip(folder / "a", folder / "b")
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(content=random_table_packs())
+def test_generated_tables__come_back_with_their_digest(
+    tmp_path_factory: pytest.TempPathFactory, content: TablePack
+) -> None:
+    folder = tmp_path_factory.mktemp("tables")
+    changes = {"parameters": PARAMETERS, "measures": content.measures}
+    write_tables(write_pack(folder / "a", *content.rules, **changes), content.tables)
+    pack, defects = check_pack(folder / "a")
+    assume(pack is not None and not defects)
+    assert pack is not None
+    found = round_trip(folder / "a", folder / "b").tables
+    assert {name: one.hit_policy for name, one in found.items()} == {
+        name: one.hit_policy for name, one in pack.tables.items()
+    }
 
 
 HOSTILE = [
