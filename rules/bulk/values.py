@@ -116,11 +116,14 @@ def _from_columns(info: Computed, source: Bound, name: str) -> Worth:
     absent: Sql = TRUE if info.is_absent_only else FALSE
     if not (info.is_absent_only or info.never_absent or info.is_certain):
         absent = source.column(f"{name}$absent")
+    if info.is_certain:
+        # What always has a value has no columns that say why it has none.
+        return Worth(source.column(name), is_certain=True, absent=FALSE, cause=_no_cause)
     return Worth(
         source.column(name),
-        info.is_certain,
-        absent,
-        lambda: (source.column(f"{name}$en"), source.column(f"{name}$zh")),
+        is_certain=False,
+        absent=absent,
+        cause=lambda: (source.column(f"{name}$en"), source.column(f"{name}$zh")),
     )
 
 

@@ -38,9 +38,10 @@ from tests.fixtures_rules import (
     write_pack,
 )
 
-EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "60"))
 BEYOND_LIVE = {"CRN-R-003", "CRN-R-012"}
 VECTORS = Path(__file__).parent / "vectors"
+LONG = pytest.mark.timeout(300 + 6 * EXAMPLES)
 SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -163,6 +164,7 @@ def _pack(content: dict[str, Any]) -> Pack | None:
     return pack
 
 
+@LONG
 @SETTINGS
 @given(content=shapes(), facts=random_facts(), is_confirmed=st.booleans())
 def test_bulk__decides_as_the_reference(
@@ -173,6 +175,7 @@ def test_bulk__decides_as_the_reference(
     assert_same(pack, facts, frozenset({CONFIRMABLE} if is_confirmed else ()))
 
 
+@LONG
 @SETTINGS
 @given(content=shapes(), facts=random_facts(), data=st.data())
 def test_bulk__a_missing_fact_is_told_as_the_reference_tells_it(

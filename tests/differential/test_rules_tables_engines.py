@@ -56,3 +56,4 @@ def test_engines__agree_on_generated_packs_with_tables(
     reference = _published(pack, facts, "reference", confirmed)
     assert _published(pack, facts, "live", confirmed) == reference
     assert _published(pack, facts[::-1], "live", confirmed) == reference
+    assert _published(pack, facts, "bulk", confirmed) == reference
