@@ -47,7 +47,7 @@ def _text(pack: Pack, facts: list[Fact], engine: str, confirmed: frozenset[str])
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-@pytest.mark.parametrize("name", ["eu-ce", "us-fcc"])
+@pytest.mark.parametrize("name", ["us-fcc", pytest.param("eu-ce", marks=pytest.mark.slow)])
 def test_shipped_pack__is_decided_on_spark_as_by_the_reference(name: str) -> None:
     facts = list(read_files(sorted(SELLER.iterdir())).facts)
     pack = load_shipped(name)
