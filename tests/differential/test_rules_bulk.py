@@ -236,6 +236,42 @@ def test_bulk__arithmetic_beyond_the_safe_integers_is_absent(tmp_path: Path) -> 
         assert_same(pack, facts)
 
 
+@pytest.mark.parametrize("confirmed", [frozenset[str](), frozenset({"days"})])
+def test_bulk__a_false_line_settles_what_a_parameter_would(
+    tmp_path: Path, confirmed: frozenset[str]
+) -> None:
+    reads = "certificate.issued_on > add_days(as_of, param.days)"
+    derived = [
+        {
+            "fact": "certificate", "name": "late", "kind": "boolean", "title": TEXT,
+            "choose": "first",
+            "candidates": [
+                {"value": "true", "when": ['certificate.act == "ppe"', reads]},
+                {"value": "false", "when": ['certificate.act != "ppe"']},
+            ],
+        },
+    ]  # fmt: skip
+    measures = [{"name": "late", "title": TEXT, "function": "count", "over": {"c": "certificate"},
+                 "when": ["c.is_verified", "c.late"]}]  # fmt: skip
+    scope = [{"when": line, "reason": TEXT} for line in
+             ("product.is_radio", "product.min_age_months < param.days")]  # fmt: skip
+    rules = [
+        rule("scoped", scope=scope, when=["product.is_toy"]),
+        rule("late", match=[{"c": "certificate"}], when=["c.late"]),
+        rule("counted", when=["measure.late > 0"]),
+        rule("none", without=[{"c": "certificate", "when": ["c.is_verified", "c.late"]}]),
+    ]
+    pack = make_pack(
+        tmp_path, *rules, derived=derived, measures=measures,
+        parameters=[parameter("days", "integer", 30, status="U")],
+    )  # fmt: skip
+    for radio in (True, False):
+        for act in ("ppe", "red"):
+            for verified in (True, False):
+                one = certificate(act=act, is_verified=verified)
+                assert_same(pack, [listing(), product(is_radio=radio), one], confirmed)
+
+
 def test_bulk__quotes_and_backslashes_survive_texts_and_values(tmp_path: Path) -> None:
     message = {"en": 'It\'s "{product.model}" \\ {product.brand}', "zh": "“{product.model}”"}
     told = rule("told", when=["has(product.brand)"], finding={"message": message, "remedy": TEXT})
