@@ -143,21 +143,21 @@ class Engine:
 # --- running ----------------------------------------------------------------------------------
 
 
-def measure(engines: Sequence[Engine], size: int, scratch: Path) -> None:
-    """Measure engines at one size, in turns."""
+def measure(engines: Sequence[Engine], size: int, scratch: Path, rounds: int | None) -> None:
+    """Measure engines at one size, in turns, for some rounds or as many as suit the size."""
+    rounds = rounds or ROUNDS.get(size, 3)
     taking = [one for one in engines if size < MILLION or one.name in FOR_MILLIONS]
     if size >= MILLION:
         # So many facts are held by one process at a time.
         for engine in taking:
-            _measure_one(engine, size, scratch, ROUNDS[size] + 1)
+            _measure_one(engine, size, scratch, rounds + 1)
             engine.stop()
             engine.start(scratch)
         return
     for engine in taking:
         engine.ask(f"load {size}", scratch)
-    # The first round warms up and is not counted, but at the largest size, where nothing is cold.
-    rounds = ROUNDS.get(size, 3)
-    for number in range(rounds + (size < max(ROUNDS))):
+    # The first round warms up and is not counted.
+    for number in range(rounds + 1):
         for engine in taking:
             is_warm_up = number == 0
             if size >= 100_000 and number > 1 and engine.name in SLOW:  # noqa: PLR2004  # the size in ROUNDS
@@ -311,7 +311,7 @@ def _run(arguments: argparse.Namespace, scratch: Path) -> int:
         for engine in engines:
             engine.start(scratch)
         for size in sizes:
-            measure(engines, size, scratch)
+            measure(engines, size, scratch, arguments.rounds)
     finally:
         for engine in engines:
             engine.stop()
@@ -337,6 +337,7 @@ def main() -> int:
     option("--full", action="store_true", help="a million products too, where an engine can")
     option("--sizes", default="", help="these sizes, separated by commas")
     option("--engines", default="", help="these engines, separated by commas")
+    option("--rounds", type=int, help="how often each engine runs at each size")
     option("--speed", action="store_true", help="leave out memory and loading")
     scratch = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
     try:
