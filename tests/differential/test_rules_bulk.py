@@ -272,6 +272,39 @@ def test_bulk__a_false_line_settles_what_a_parameter_would(
                 assert_same(pack, [listing(), product(is_radio=radio), one], confirmed)
 
 
+@pytest.mark.parametrize("choose", ["min", "max", "first"])
+def test_bulk__the_reason_is_that_of_the_first_candidate_that_decides(
+    tmp_path: Path, choose: str
+) -> None:
+    def candidate(name: str, *when: str) -> dict[str, Any]:
+        reason = {"id": name, "en": f"by {name}", "zh": f"依 {name}"}
+        return {"value": f"certificate.{name}", "when": list(when), "reason": reason}
+
+    derived = [
+        {
+            "fact": "certificate", "name": "day", "kind": "date", "title": TEXT, "choose": choose,
+            "candidates": [
+                candidate("last_tested_on", "has(certificate.last_tested_on)"),
+                candidate("issued_on"),
+                candidate("printed_valid_until", "has(certificate.printed_valid_until)"),
+            ],
+        },
+    ]  # fmt: skip
+    message = {"en": "{c.day} {c.day_reason}", "zh": "{c.day_reason}"}
+    told = rule("told", match=[{"c": "certificate"}], when=["has(c.day)", "c.day != as_of"],
+                finding={"message": message, "remedy": TEXT})  # fmt: skip
+    pack = make_pack(tmp_path, told, derived=derived)
+    days = [
+        {},
+        {"last_tested_on": "2024-01-01"},
+        {"last_tested_on": "2025-01-01"},
+        {"printed_valid_until": "2024-01-01"},
+        {"printed_valid_until": "2026-01-01"},
+    ]
+    held = [certificate(f"K{n}", **one) for n, one in enumerate(days)]
+    assert len(assert_same(pack, [listing(), product(), *held])["decisions"][0]["findings"]) == 5
+
+
 def test_bulk__quotes_and_backslashes_survive_texts_and_values(tmp_path: Path) -> None:
     message = {"en": 'It\'s "{product.model}" \\ {product.brand}', "zh": "“{product.model}”"}
     told = rule("told", when=["has(product.brand)"], finding={"message": message, "remedy": TEXT})

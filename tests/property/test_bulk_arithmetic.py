@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from carnet.core.canonical import INTEGER_MAX
+from carnet.rules.bulk import arithmetic
 from carnet.rules.bulk.arithmetic import FUNCTIONS
 from carnet.rules.bulk.dialect import render
-from carnet.rules.bulk.sql import column
+from carnet.rules.bulk.sql import column, number
 from carnet.rules.functions import apply
 
 INTEGERS = st.one_of(
@@ -93,6 +94,18 @@ def test_arithmetic__wilson_bound_is_exact_for_all_small_samples(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     pairs = [(s, n) for n in range(1, 90) for s in range(n + 1)]
+    assert_same(connection, "wilson_lower_bps", pairs)
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_arithmetic__integers_decide_the_wilson_bound_whatever_the_floats_say(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    estimate = arithmetic._estimate
+    monkeypatch.setattr(
+        arithmetic, "_estimate", lambda s, n: arithmetic.add(estimate(s, n), number(off))
+    )
+    pairs = [(s, n) for n in (1, 7, 50, 10**6, INTEGER_MAX) for s in (0, 1, n // 2, n - 1, n)]
     assert_same(connection, "wilson_lower_bps", pairs)
 
 
