@@ -18,7 +18,11 @@ from carnet.rules.bulk.sources import FactFiles, facts_in
 from tests.fixtures_facts import csv_text, json_facts
 
 SMALL = BulkLimits(memory_max=256 * 1024 * 1024, threads=1)
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 MANY = IntakeLimits(issues_max=10_000)
 TRICKY: list[Any] = [
     "", " ", "a ", "\u00a0a", "a\u0085b", "e\u0301", "é", "a\u200bb", "\ufeffa", "a\tb", "x" * 1025,
