@@ -53,7 +53,9 @@ def add_aggregation(
         frame.bind(owner, owner, frame.join_members(owner))
     frame.bind(body.alias, body.fact_type, frame.join_members(body.fact_type))
     frame.bind_case()
-    rests = tuple(sorted(plan.reads.of_values(list(values_of_definition(definition)))))
+    read = plan.reads.of_values(list(values_of_definition(definition)))
+    # What the facts of a computed type rest on, their counting rests on as well.
+    rests = tuple(sorted(read | plan.reads.of_type(body.fact_type)))
     _, _, over = frame.holder(body.alias)
     verdicts = [*presence(plan, body.fact_type, over), *line_verdicts(frame, body.when)]
     holds = all_hold(verdicts)
