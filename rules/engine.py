@@ -70,8 +70,7 @@ def _in_bulk(
     from carnet.rules.bulk.sources import GivenFacts
 
     source = GivenFacts(tuple(key_facts(facts).values()))
-    options = BulkOptions(engine, is_small=True)
-    with open_run(pack, source, as_of, confirmed, earlier, options) as results:
+    with open_run(pack, source, as_of, confirmed, earlier, BulkOptions(engine)) as results:
         return results.result()
 
 

@@ -32,12 +32,10 @@ class BulkOptions:
     Args:
         engine: `bulk` is DuckDB, `spark` is Spark.
         limits: What it takes at most.
-        is_small: Whether the facts are few: tables then stand in memory alone.
     """
 
     engine: Engine = "bulk"
     limits: BulkLimits = field(default_factory=BulkLimits)
-    is_small: bool = False
 
 
 _DEFAULT = BulkOptions()
@@ -52,7 +50,7 @@ def open_facts(
     Raises:
         InputError: Something is wrong with a fact.
     """
-    with BulkDatabase(options.limits, is_small=options.is_small) as database:
+    with BulkDatabase(options.limits, is_small=source.is_small) as database:
         loader = Loader(database)
         loader.add_facts(earlier)
         source.load(loader)

@@ -34,8 +34,10 @@ _TEXT = rf"{_END}(?:[^{_HIDDEN}]*{_END})?"
 _INTEGER = "0|-?[1-9][0-9]{0,15}"
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INSTANT = f"{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+_ASCII_TEXT = "[!-~](?:[ -~]*[!-~])?"
+_ID = "[A-Za-z0-9._:/-]+"
+_ID_SIZE_MAX: Final = 64
 _PATTERNS: Final[Mapping[str, str]] = {
-    "id": "[A-Za-z0-9._:/-]{1,64}",
     "FCC ID": "(?:2[A-Z0-9]{4}|[A-Z013-9][A-Z0-9]{2})[A-Z0-9-]{1,14}",
     "SHA-256": "[0-9a-f]{64}",
     "body number": "[0-9]{4}",
@@ -117,10 +119,16 @@ def _among(value: str, choices: frozenset[str] | tuple[str, ...]) -> str:
 
 
 def _text_form(value: str) -> str:
+    # Most texts are ASCII, for which neither classes of Unicode nor normal forms need be asked.
     return (
-        f"strlen({value}) <= {TEXT_SIZE_MAX} AND {_matches(value, _TEXT)}"
-        f" AND nfc_normalize({value}) = {value}"
+        f"strlen({value}) <= {TEXT_SIZE_MAX} AND CASE WHEN {_matches(value, _ASCII_TEXT)} THEN true"
+        f" ELSE {_matches(value, _TEXT)} AND nfc_normalize({value}) = {value} END"
     )
+
+
+def _id_form(value: str) -> str:
+    # A repetition without a bound is matched by a far smaller automaton than one up to 64.
+    return f"strlen({value}) <= {_ID_SIZE_MAX} AND {_matches(value, _ID)}"
 
 
 def _gtin_form(value: str) -> str:
@@ -135,6 +143,8 @@ def _gtin_form(value: str) -> str:
 def _string_form(value: str, field: Field) -> str:
     if field.choices:
         return _among(value, field.choices)
+    if field.form == "id":
+        return _id_form(value)
     if field.form in _PATTERNS:
         return _matches(value, _PATTERNS[field.form])
     if field.form in _CODES:

@@ -42,11 +42,17 @@ from carnet.store.facts import current_bodies
 
 _ANY_SIZE = IntakeLimits(file_size_max=2**62)
 _SMALL = {".json", ".xlsx"}
+_SMALL_SIZE_MAX = 64 * 1024 * 1024
+"""Bytes of files whose facts, unpacked, are kept in memory; what does not fit spills even so."""
 _SUFFIXES = (".parquet", ".csv", ".ndjson", ".jsonl", *sorted(_SMALL))
 
 
 class FactSource(Protocol):
     """Facts that can be loaded into the tables of a run."""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether they are known to be so few that tables in memory serve them best."""
 
     def load(self, loader: Loader) -> None:
         """Load all facts and finish.
@@ -61,6 +67,11 @@ class GivenFacts:
     """Facts that were checked already, each type and id once."""
 
     facts: Collection[Fact]
+
+    @property
+    def is_small(self) -> bool:
+        """Always: they are in memory already."""
+        return True
 
     def load(self, loader: Loader) -> None:
         """Load all facts."""
@@ -79,6 +90,14 @@ class FactFiles:
 
     path: Path
     stdin: BinaryIO | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the files are small; a stream may go on without end."""
+        if str(self.path) == STDIN:
+            return False
+        files = [path for path in _files_of(self.path) if path.is_file()]
+        return sum(path.stat().st_size for path in files) <= _SMALL_SIZE_MAX
 
     def load(self, loader: Loader) -> None:
         """Load all facts.
@@ -217,6 +236,11 @@ class StoredFacts:
     """The current facts of a workspace's database, read in batches through a cursor."""
 
     engine: Engine
+
+    @property
+    def is_small(self) -> bool:
+        """Never: how many there are is not asked."""
+        return False
 
     def load(self, loader: Loader) -> None:
         """Load all facts.
