@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Set up and run everything in this repository, with the standard library alone.
 
-    python3 dev.py demo|test|lint|type|docs|contracts|bench NAME|audit|fuzz|chaos|lock  [ARGUMENTS]
+    python3 dev.py demo|test|lint|type|docs|contracts|bench NAME|differential|audit|fuzz|chaos|lock
+                   [ARGUMENTS]
 
 Every command first brings the machine to the state it needs: a virtual environment with the
 hash-locked packages, anvil, and for the tests PostgreSQL, Chromium, Java and a compiler. What apt
@@ -311,6 +312,12 @@ def command_bench(arguments: Sequence[str]) -> int:
     return run(PYTHON, script, *arguments[1:], env={"CARNET_BENCH_PEERS": str(peers)})
 
 
+def command_differential(arguments: Sequence[str]) -> int:
+    """Compare the rules engines on generated packs; ``--packs`` says on how many."""
+    ensure_packages("dev")
+    return run(PYTHON, ROOT / "tools" / "differential.py", *arguments)
+
+
 def command_lock(arguments: Sequence[str]) -> int:
     """Resolve the requirements anew, with hashes and without index addresses."""
     ensure_packages("dev")
@@ -348,6 +355,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "docs": command_docs,
     "contracts": command_contracts,
     "bench": command_bench,
+    "differential": command_differential,
     "audit": later("the static analysis of the contracts"),
     "fuzz": later("the long run of the contracts' state machines"),
     "chaos": later("random kills, faults and reorganisations under the keeper"),

@@ -89,8 +89,7 @@ def spell(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
 
 
-def write_pack(
-    folder: Path,
+def pack_texts(
     *rules: dict[str, Any],
     parameters: list[dict[str, Any]] | None = None,
     derived: list[dict[str, Any]] | None = None,
@@ -98,8 +97,8 @@ def write_pack(
     outputs: list[dict[str, Any]] | None = None,
     closures: list[dict[str, Any]] | None = None,
     **changes: Any,
-) -> Path:
-    (folder / "rules").mkdir(parents=True, exist_ok=True)
+) -> dict[str, str]:
+    """The files of a pack by their names; what else is given changes its header."""
     files = {
         "pack.yaml": header(**changes),
         "parameters.yaml": {"parameters": parameters or []},
@@ -112,8 +111,14 @@ def write_pack(
             "rules": list(rules),
         },
     }
-    for name, content in files.items():
-        (folder / name).write_text(spell(content), encoding="utf-8")
+    return {name: spell(content) for name, content in files.items()}
+
+
+def write_pack(folder: Path, *rules: dict[str, Any], **content: Any) -> Path:
+    """Write what `pack_texts` returns into a folder."""
+    (folder / "rules").mkdir(parents=True, exist_ok=True)
+    for name, text in pack_texts(*rules, **content).items():
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 

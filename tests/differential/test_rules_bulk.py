@@ -3,39 +3,29 @@
 import json
 import os
 import random
-import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings
 
 from carnet.facts.fact import Fact, fact_from_json
 from carnet.rules.ast import Pack
 from carnet.rules.engine import evaluate
-from carnet.rules.pack import check_pack, load_pack
+from carnet.rules.pack import load_pack
 from carnet.rules.shelf import SHELF, shelved_packs
 from carnet.rules.testing import PackTest, read_tests
 from tests.fixtures_rules import (
     AS_OF,
-    CONFIRMABLE,
-    DERIVED,
-    MEASURES,
-    PARAMETERS,
-    PATHS,
     TEXT,
     certificate,
     listing,
     make_pack,
     parameter,
     product,
-    random_facts,
-    random_packs,
     rule,
-    write_pack,
 )
 
 EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "60"))
@@ -65,126 +55,6 @@ def assert_same(
     assert published(pack, facts, "bulk", confirmed, as_of) == reference
     result: dict[str, Any] = json.loads(reference)
     return result
-
-
-# --- generated packs --------------------------------------------------------------------------
-
-_UNION = {
-    **PATHS,
-    "notified_body": ["notified_body.number == certificate.body_number",
-                      "notified_body.number == certificate.number"],
-    "renewal_plan": ["renewal_plan.certificate_id -> certificate <- certificate_act.certificate_id",
-                     "renewal_plan.certificate_id -> certificate"],
-}  # fmt: skip
-_EVERY = {**PATHS, "notified_body": "*"}
-_BY_PRODUCT = {**PATHS, "certificate": "certificate.product_id -> product <- listing.product_id"}
-_MORE_DERIVED = [
-    {
-        "fact": "renewal_plan", "name": "latest", "kind": "date", "title": TEXT, "choose": "max",
-        "candidates": [
-            {"value": "renewal_plan.certificate.ends", "when": [],
-             "reason": {"id": "ends", "en": "its end", "zh": "终止日"}},
-            {"value": "listing.placed_on", "when": ["has(listing.placed_on)"],
-             "reason": {"id": "placed", "en": "placing", "zh": "投放日"}},
-        ],
-    },
-    {
-        "fact": "certificate", "name": "first", "kind": "date", "title": TEXT, "choose": "first",
-        "candidates": [
-            {"value": "certificate.last_tested_on", "when": ["certificate.act != product.brand"],
-             "reason": {"id": "tested", "en": "test", "zh": "检测"}},
-            {"value": "add_months(certificate.issued_on, measure.verified)", "when": [],
-             "reason": {"id": "issued", "en": "issue", "zh": "签发"}},
-        ],
-    },
-    {
-        "fact": "certificate", "name": "least", "kind": "date", "title": TEXT, "function": "min",
-        "over": {"p": "renewal_plan"}, "of": "p.applied_on",
-        "when": ["p.certificate_id == certificate.id"],
-    },
-]  # fmt: skip
-_MORE_MEASURES = [
-    {"name": "ages", "title": TEXT, "function": "sum", "over": {"c": "certificate"},
-     "of": "days_between(c.issued_on, c.ends)", "when": ["c.is_verified"]},
-    {"name": "bound", "title": TEXT,
-     "value": "wilson_lower_bps(measure.verified, measure.count_all)"},
-    {"name": "kinds", "title": TEXT, "function": "count_distinct", "over": {"c": "certificate"},
-     "of": "c.number"},
-    {"name": "longest", "title": TEXT, "choose": "max", "candidates": [
-        {"value": "measure.ages", "when": ["measure.count_all > 1"]},
-        {"value": "product.min_age_months * 1000", "when": ["product.is_ppe"]}]},
-]  # fmt: skip
-_TOLD = (
-    "{as_of} {product.min_age_months} {product.is_radio} {listing.placed_on} {param.words}"
-    " {measure.ratio} {measure.bound} {measure.ages}"
-)
-_EXTRA = [
-    rule("reasons", severity="info", match=[{"r": "renewal_plan"}],
-         when=["has(r.latest)", "r.latest > r.planned_application_on || r.lab_lead_days > 0"],
-         finding={"message": {"en": "{r.latest} {r.latest_reason}", "zh": "{r.latest_reason}"},
-                  "remedy": {"en": "{r.certificate.first_reason}", "zh": "{r.certificate.ends}"}}),
-    rule("measured", when=["measure.longest >= measure.kinds"],
-         finding={"message": {"en": _TOLD, "zh": _TOLD}, "remedy": TEXT}),
-    rule("least", match=[{"c": "certificate"}], when=["c.least < c.first"],
-         without=[{"d": "certificate", "when": ["d.least > c.least", "d.first == c.first"]}]),
-    rule("brand", scope=[{"when": "product.brand == param.word", "reason": TEXT}],
-         without=[{"b": "notified_body", "when": []}], when=[]),
-]  # fmt: skip
-
-
-@st.composite
-def shapes(draw: st.DrawFn) -> dict[str, Any]:
-    """The keyword arguments of `write_pack`, of many shapes."""
-    content: dict[str, Any] = draw(random_packs())
-    rules = content["rules"] + draw(
-        st.lists(st.sampled_from(_EXTRA), unique_by=lambda one: one["id"], max_size=3)
-    )
-    case: dict[str, Any] = {"type": "listing", "alias": "listing"}
-    case["with"] = {"product": "listing.product_id"}
-    if draw(st.booleans()):
-        lines = ['listing.market == "EU"', "listing.has_picture", "product.min_age_months < 40",
-                 'listing.language in param.words || product.brand == "de"']  # fmt: skip
-        case["when"] = draw(st.lists(st.sampled_from(lines), min_size=1, max_size=2, unique=True))
-    return {
-        "rules": rules,
-        "paths": draw(st.sampled_from([PATHS, _UNION, _EVERY, _BY_PRODUCT])),
-        "case": case,
-        "derived": DERIVED + _MORE_DERIVED,
-        "measures": MEASURES + _MORE_MEASURES,
-        "parameters": PARAMETERS,
-    }
-
-
-def _pack(content: dict[str, Any]) -> Pack | None:
-    rules = content.pop("rules")
-    with tempfile.TemporaryDirectory() as folder:
-        pack, found = check_pack(write_pack(Path(folder), *rules, **content))
-    for error in found:
-        assert error.code in BEYOND_LIVE, error
-    return pack
-
-
-@LONG
-@SETTINGS
-@given(content=shapes(), facts=random_facts(), is_confirmed=st.booleans())
-def test_bulk__decides_as_the_reference(
-    content: dict[str, Any], facts: list[Fact], is_confirmed: bool
-) -> None:
-    pack = _pack(content)
-    assert pack is not None, "what the live engine refuses is a pack nevertheless"
-    assert_same(pack, facts, frozenset({CONFIRMABLE} if is_confirmed else ()))
-
-
-@LONG
-@SETTINGS
-@given(content=shapes(), facts=random_facts(), data=st.data())
-def test_bulk__a_missing_fact_is_told_as_the_reference_tells_it(
-    content: dict[str, Any], facts: list[Fact], data: st.DataObject
-) -> None:
-    pack = _pack(content)
-    assert pack is not None, "what the live engine refuses is a pack nevertheless"
-    kept = [fact for fact in facts if data.draw(st.integers(0, 4)) or fact.type == "listing"]
-    assert_same(pack, kept)
 
 
 # --- shipped packs ----------------------------------------------------------------------------

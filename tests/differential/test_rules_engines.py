@@ -1,72 +1,90 @@
-"""The live engine and the reference decide the same on generated packs and facts."""
+"""The live engine and bulk decide what the reference decides, on generated packs of every kind.
+
+`python3 dev.py differential --packs N` compares them on as many packs as wanted, and writes what
+differs into the folder `vectors`.
+"""
 
 import os
-import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from carnet.core.errors import RulePackError
-from carnet.facts.fact import Fact
-from carnet.rules.ast import Pack
-from carnet.rules.engine import evaluate
-from carnet.rules.pack import check_pack
-from tests.fixtures_rules import (
-    AS_OF,
-    CONFIRMABLE,
-    DERIVED,
-    MEASURES,
-    PARAMETERS,
-    random_facts,
-    random_packs,
-    write_pack,
+from tests.fixtures_generators import GENERATORS
+from tests.fixtures_vectors import (
+    VECTORS,
+    DisagreementError,
+    Tally,
+    Vector,
+    compare,
+    read_vector,
 )
 
-EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "150"))
-REFUSABLE = {"CRN-R-003", "CRN-R-012"}
+EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "40"))
+SLOWER = 10
+"""Bulk prepares a pack for many facts, which takes longer than a few facts do."""
+LONG = pytest.mark.timeout(300 + 6 * EXAMPLES)
+CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-def _pack(content: dict[str, Any]) -> Pack | None:
-    """Return the pack; None where it lies beyond the live engine and was refused for that."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_pack(
-            Path(folder),
-            *content["rules"],
-            parameters=PARAMETERS,
-            derived=DERIVED,
-            measures=MEASURES,
-        )
-        try:
-            pack, found = check_pack(path)
-        except RulePackError as error:
-            pack, found = None, [error]
-    for error in found:
-        assert error.code in REFUSABLE, error
-    return None if found else pack
+@LONG
+@pytest.mark.parametrize("generator", sorted(GENERATORS))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=CHECKS, print_blob=True)
+@given(data=st.data())
+def test_live__decides_as_the_reference(generator: str, data: st.DataObject) -> None:
+    compare(data.draw(GENERATORS[generator]), engines=("live",))
 
 
-def _published(pack: Pack, facts: list[Fact], engine: str, confirmed: frozenset[str]) -> Any:
-    document = evaluate(pack, facts, AS_OF, engine, confirmed).to_json()
-    assert document.pop("engine") == engine
-    return document
-
-
+@LONG
+@pytest.mark.parametrize("generator", sorted(GENERATORS))
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=max(1, EXAMPLES // SLOWER),
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=CHECKS,
     print_blob=True,
 )
-@given(content=random_packs(), facts=random_facts(), is_confirmed=st.booleans())
-def test_engines__agree_on_generated_packs_and_facts(
-    content: dict[str, Any], facts: list[Fact], is_confirmed: bool
+@given(data=st.data())
+def test_bulk__decides_as_the_reference_on_every_kind(generator: str, data: st.DataObject) -> None:
+    compare(data.draw(GENERATORS[generator]), engines=("bulk",))
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("engines-*.json")), ids=lambda path: path.stem)
+def test_engines__what_once_differed_agrees(path: Path) -> None:
+    tally = Tally()
+    compare(read_vector(path), tally)
+    assert tally.counts["evaluations"] == 1
+
+
+# --- the comparison itself --------------------------------------------------------------------
+
+
+def _any_vector() -> Vector:
+    return read_vector(min(VECTORS.glob("engines-*.json")))
+
+
+def test_comparison__counts_what_it_compared() -> None:
+    vector, tally = _any_vector(), Tally()
+    compare(vector, tally)
+    assert len(tally.packs) == 1
+    assert tally.counts["facts"] == len(vector.facts)
+    assert tally.counts["cases"] > 0
+
+
+@pytest.mark.parametrize("engine", ["live", "bulk"])
+def test_comparison__sees_an_engine_that_decides_otherwise(
+    engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack = _pack(content)
-    if pack is None:
-        return
-    confirmed = frozenset({CONFIRMABLE} if is_confirmed else ())
-    reference = _published(pack, facts, "reference", confirmed)
-    assert _published(pack, facts, "live", confirmed) == reference
-    assert _published(pack, facts[::-1], "live", confirmed) == reference
+    from carnet.rules import stages
+
+    original = stages.evaluate
+
+    def lossy(*arguments: object, **names: object) -> object:
+        result = original(*arguments, **names)  # type: ignore[arg-type]  # handed on as given
+        is_hit = result.engine == engine
+        return replace(result, decisions=result.decisions[1:]) if is_hit else result
+
+    monkeypatch.setattr(stages, "evaluate", lossy)
+    with pytest.raises(DisagreementError, match=engine):
+        compare(_any_vector())

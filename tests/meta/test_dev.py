@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("demo", "test", "lint", "type", "bench", "docs", "contracts", "audit", "fuzz", "chaos")
+NAMES = ("demo", "test", "lint", "type", "bench", "differential", "docs", "contracts", "audit",
+         "fuzz", "chaos")  # fmt: skip
 
 
 def dev(*words: str) -> "subprocess.CompletedProcess[str]":
