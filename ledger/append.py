@@ -133,6 +133,7 @@ class Log(LogReader):
         clock: Gives the time of each checkpoint.
         published: The file that the newest checkpoint is published to.
         cosigners: Witnesses; each must sign before a checkpoint is published.
+        former: Keys that the log signed with before; what they signed stands.
 
     Raises:
         LedgerFatalError: The log contradicts itself or its published checkpoint.
@@ -147,6 +148,7 @@ class Log(LogReader):
         clock: Clock,
         published: Path,
         cosigners: Sequence[Cosigner] = (),
+        former: Sequence[VerifierKey] = (),
     ) -> None:
         assert is_origin(origin), "an origin is printable ASCII without space and plus"
         super().__init__(engine)
@@ -154,6 +156,7 @@ class Log(LogReader):
         self._clock = clock
         self._published = published
         self._cosigners = tuple(cosigners)
+        self._former = tuple(key for key in former if key.name == origin)
         self.origin = origin
         # The file first: another process may commit and publish between two readings, and what it
         # published would be missing from an older snapshot of the database.
@@ -259,12 +262,17 @@ class Log(LogReader):
         signed = sign_checkpoint(checkpoint, self._signer)
         return with_signatures(signed, tuple(cosign(checkpoint) for cosign in self._cosigners))
 
+    def _verify(self, signed: SignedCheckpoint) -> None:
+        keys = [self.verifier_key, *self._former]
+        for key in [key for key in keys if signed.note.signatures_of(key)] or keys[:1]:
+            verify_checkpoint(signed, key)
+
     def _check_head(
         self, connection: Connection, head: Head | None, published: SignedCheckpoint | None
     ) -> None:
         if head is not None:
             try:
-                verify_checkpoint(head.signed, self.verifier_key)
+                self._verify(head.signed)
             except VerificationError as error:
                 raise state_unknown(
                     "CRN-L-004",
@@ -301,7 +309,7 @@ class Log(LogReader):
             return None
         try:
             published = parse_checkpoint(text)
-            verify_checkpoint(published, self.verifier_key)
+            self._verify(published)
         except (VerificationError, UnicodeError) as error:
             raise state_unknown(
                 "CRN-L-004",

@@ -15,12 +15,17 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, insert, select
 
 from carnet.core.clock import Clock
-from carnet.core.digests import sha256
 from carnet.core.envelope import Secret, open_file, seal_file
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.ledger.append import stage_records
-from carnet.ledger.did import did_of_key, key_multibase, verification_method
+from carnet.ledger.did import (
+    did_of_key,
+    key_multibase,
+    key_of_multibase,
+    verification_method,
+)
+from carnet.ledger.keystate import key_event_id
 from carnet.ledger.record import (
     KEY_EVENT_TYPE,
     Issuer,
@@ -28,7 +33,6 @@ from carnet.ledger.record import (
     Validity,
     new_salt,
     sign_record,
-    urn_of_digest,
 )
 from carnet.ledger.signer import SEED_SIZE, Ed25519Signer, check_public_key
 from carnet.store.tables import KEY_EVENT, KeyEventKind
@@ -65,7 +69,8 @@ def _envelope_role(role: KeyRole) -> str:
     return f"ledger-{role}"
 
 
-def _file(folder: Path, role: KeyRole, public_key: bytes) -> Path:
+def key_file(folder: Path, role: KeyRole, public_key: bytes) -> Path:
+    """Return where the envelope of a key lies."""
     return folder / f"{role}-{public_key.hex()[:_SHORT]}{FILE_SUFFIX}"
 
 
@@ -84,18 +89,31 @@ def _generate(folder: Path, secret: Secret, role: KeyRole) -> Key:
     seed = os.urandom(SEED_SIZE)
     key = Key(role, Ed25519Signer(seed))
     check_public_key(key.signer.public_key)
-    path = _file(folder, role, key.signer.public_key)
+    path = key_file(folder, role, key.signer.public_key)
     seal_file(path, secret, seed, role=_envelope_role(role))
     return key
 
 
-def current_public_key(connection: Connection, role: KeyRole) -> bytes | None:
-    """Return the public key that a role uses now, None before its first."""
+def public_keys(connection: Connection, role: KeyRole) -> list[bytes]:
+    """Return every public key that a role has had, oldest first."""
     query = select(KEY_EVENT.c.public_key).where(
-        KEY_EVENT.c.role == role, KEY_EVENT.c.kind == KeyEventKind.ADD.value
+        KEY_EVENT.c.role == role, KEY_EVENT.c.kind != KeyEventKind.REVOKE.value
     )
-    found = connection.execute(query.order_by(KEY_EVENT.c.id.desc()).limit(1)).scalar()
-    return None if found is None else bytes(found)
+    return [bytes(row[0]) for row in connection.execute(query.order_by(KEY_EVENT.c.id))]
+
+
+def current_public_key(connection: Connection, role: KeyRole) -> bytes | None:
+    """Return the public key that a role uses now, None before its first and after its last."""
+    keys = public_keys(connection, role)
+    if not keys:
+        return None
+    query = select(KEY_EVENT.c.id).where(
+        KEY_EVENT.c.role == role,
+        KEY_EVENT.c.kind == KeyEventKind.REVOKE.value,
+        KEY_EVENT.c.public_key == keys[-1],
+    )
+    is_revoked = connection.execute(query.limit(1)).scalar() is not None
+    return None if is_revoked else keys[-1]
 
 
 def open_key(folder: Path, secret: Secret, role: KeyRole, public_key: bytes) -> Key:
@@ -104,7 +122,7 @@ def open_key(folder: Path, secret: Secret, role: KeyRole, public_key: bytes) -> 
     Raises:
         InputError: Its file is missing or cannot be opened, or holds another key.
     """
-    path = _file(folder, role, public_key)
+    path = key_file(folder, role, public_key)
     key = _unlock(path, secret, role)
     if key.signer.public_key != public_key:
         raise InputError(
@@ -126,26 +144,32 @@ def adopt_or_generate(
         role: The role of the key.
         known: The public keys of this role that have an event.
     """
-    taken = {_file(folder, role, public_key) for public_key in known}
+    taken = {key_file(folder, role, public_key) for public_key in known}
     left = sorted(set(folder.glob(f"{role}-*{FILE_SUFFIX}")) - taken)
     return _unlock(left[0], secret, role) if left else _generate(folder, secret, role)
 
 
-def key_event_id(public_key: bytes, role: KeyRole) -> str:
-    """Return the identifier of the record that adds a key: the same for the same key and role."""
-    return urn_of_digest(sha256(f"key-event/add/{role}/{public_key.hex()}".encode()))
-
-
-def key_event_subject(key: Key, name: str) -> Mapping[str, Any]:
-    """Return what the record of a new key states."""
+def _subject(event: str, role: KeyRole, name: str, public_key: bytes) -> dict[str, Any]:
     return {
-        "id": key.did,
-        "event": KeyEventKind.ADD.value,
-        "role": key.role,
+        "id": did_of_key(public_key),
+        "event": event,
+        "role": role,
         "name": name,
-        "publicKeyMultibase": key_multibase(key.signer.public_key),
+        "publicKeyMultibase": key_multibase(public_key),
         "salt": new_salt(),
     }
+
+
+def _sign_event(subject: Mapping[str, Any], public_key: bytes, issuer: Issuer, at: Clock) -> Record:
+    now = at.now()
+    return sign_record(
+        KEY_EVENT_TYPE,
+        subject,
+        record_id=key_event_id(subject["event"], public_key, subject["role"]),
+        issuer=issuer,
+        validity=Validity(now),
+        created=now,
+    )
 
 
 def key_event_record(key: Key, name: str, issuer: Issuer, clock: Clock) -> Record:
@@ -157,14 +181,66 @@ def key_event_record(key: Key, name: str, issuer: Issuer, clock: Clock) -> Recor
         issuer: Who states it; the issuer's first key states itself.
         clock: Gives the time of signing.
     """
-    now = clock.now()
-    return sign_record(
-        KEY_EVENT_TYPE,
-        key_event_subject(key, name),
-        record_id=key_event_id(key.signer.public_key, key.role),
-        issuer=issuer,
-        validity=Validity(now),
-        created=now,
+    public_key = key.signer.public_key
+    subject = _subject(KeyEventKind.ADD.value, key.role, name, public_key)
+    return _sign_event(subject, public_key, issuer, clock)
+
+
+def rotation_record(key: Key, name: str, previous: bytes, issuer: Issuer, clock: Clock) -> Record:
+    """Return the signed record of a key that takes the place of another.
+
+    Args:
+        key: The new key.
+        name: The name it signs notes with, or its holder's.
+        previous: The public key that ends.
+        issuer: Who states it; an issuer's old key states the new one.
+        clock: Gives the time of signing.
+    """
+    public_key = key.signer.public_key
+    subject = _subject(KeyEventKind.ROTATE.value, key.role, name, public_key)
+    subject["previousMultibase"] = key_multibase(previous)
+    return _sign_event(subject, public_key, issuer, clock)
+
+
+def revocation_record(
+    role: KeyRole, name: str, public_key: bytes, reason: str, issuer: Issuer, clock: Clock
+) -> Record:
+    """Return the signed record that a key is not used any more.
+
+    Args:
+        role: Of the key.
+        name: The name it signed notes with, or its holder's.
+        public_key: The key that ends.
+        reason: One of `REVOCATION_REASONS`.
+        issuer: Who states it.
+        clock: Gives the time of signing.
+    """
+    subject = _subject(KeyEventKind.REVOKE.value, role, name, public_key)
+    return _sign_event({**subject, "reason": reason}, public_key, issuer, clock)
+
+
+def stage_key_event(connection: Connection, record: Record, clock: Clock) -> None:
+    """Stage the record of a key event and note the event beside it.
+
+    Args:
+        connection: Of a transaction that holds `Lock.LOG_HEAD`.
+        record: From one of the functions above.
+        clock: Gives the time.
+    """
+    stage_records(connection, [record], clock)
+    subject = record.subject
+    public_key = key_of_multibase(str(subject["publicKeyMultibase"]))
+    connection.execute(
+        insert(KEY_EVENT),
+        {
+            "kind": subject["event"],
+            "role": subject["role"],
+            "key_id": verification_method(did_of_key(public_key), public_key),
+            "public_key": public_key,
+            "reason": subject.get("reason"),
+            "record_hash": record.digest,
+            "at": clock.now(),
+        },
     )
 
 
@@ -178,16 +254,4 @@ def add_key(connection: Connection, key: Key, name: str, issuer: Issuer, clock: 
         issuer: Who states it.
         clock: Gives the time.
     """
-    record = key_event_record(key, name, issuer, clock)
-    stage_records(connection, [record], clock)
-    connection.execute(
-        insert(KEY_EVENT),
-        {
-            "kind": KeyEventKind.ADD.value,
-            "role": key.role,
-            "key_id": key.key_id,
-            "public_key": key.signer.public_key,
-            "record_hash": record.digest,
-            "at": clock.now(),
-        },
-    )
+    stage_key_event(connection, key_event_record(key, name, issuer, clock), clock)

@@ -33,7 +33,15 @@ KEY_EVENT_TYPE = "CarnetKeyEvent"
 LISTING_URN = "urn:carnet:listing:"
 SALT_SIZE = 16
 KEY_ROLES = ("issuer", "log", "officer", "witness")
+REVOCATION_REASONS = ("compromised", "lost", "retired")
 SEVERITIES = ("blocking", "info", "major", "minor")
+_KEY_EVENTS: Mapping[str, frozenset[str]] = {
+    "add": frozenset(),
+    "rotate": frozenset({"previousMultibase"}),
+    "revoke": frozenset({"reason"}),
+}
+"""The members that each event has besides those of all."""
+
 _DECISIVE = frozenset({"blocking", "major"})
 FINDINGS_MAX = 500
 MEASURES_MAX = 200
@@ -104,12 +112,13 @@ _ATTESTATION_SUBJECT = shape.obj(
 _KEY_EVENT_SUBJECT = shape.obj(
     {
         "id": issuer_id,
-        "event": shape.exactly("add"),
+        "event": shape.one_of(_KEY_EVENTS),
         "role": shape.one_of(KEY_ROLES),
         "name": _NAME,
         "publicKeyMultibase": _MULTIBASE,
         "salt": _SALT,
-    }
+    },
+    {"previousMultibase": _MULTIBASE, "reason": shape.one_of(REVOCATION_REASONS)},
 )
 _SUBJECTS = {ATTESTATION_TYPE: _ATTESTATION_SUBJECT, KEY_EVENT_TYPE: _KEY_EVENT_SUBJECT}
 
@@ -234,6 +243,22 @@ def check_shape(document: Any) -> None:
         )
     if type_of(document) == ATTESTATION_TYPE:
         _check_attestation(document)
+    if type_of(document) == KEY_EVENT_TYPE:
+        _check_key_event(document["credentialSubject"])
+
+
+def _check_key_event(subject: Mapping[str, Any]) -> None:
+    """Check that a key event has the members of its kind and no other's."""
+    event = subject["event"]
+    found = subject.keys() & {"previousMultibase", "reason"}
+    if found != _KEY_EVENTS[event]:
+        listed = ", ".join(sorted(_KEY_EVENTS[event])) or "none"
+        raise shape.shape_error(
+            "credentialSubject",
+            sorted(found),
+            f"with the event {event} of these: {listed}",
+            f"事件 {event} 仅含：{listed}",
+        )
 
 
 def _check_attestation(document: Mapping[str, Any]) -> None:

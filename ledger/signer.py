@@ -1,5 +1,10 @@
 """Signing behind one small interface, and the one way signatures and keys are checked.
 
+All signing goes through `Signer`, whose two members a PKCS#11 token or a cloud key service can
+give: the public key, read once, and a pure Ed25519 signature of a whole message (CKM_EDDSA, not
+Ed25519ph). Messages are at most 64 KiB, so none has to be hashed before it is sent. Such a signer
+raises CarnetError where the token or the service does not answer; nothing is committed then.
+
 Signatures are made by `cryptography` (OpenSSL) and checked by PyNaCl (libsodium). The two libraries
 differ on 165 of 914 published edge cases, so that a proof could hold for one lender and fail for
 another: verification is therefore libsodium's alone, and a key of low order, of mixed order or in a

@@ -7,7 +7,7 @@ policy alone. The chain is read by a function that is passed in, at most once.
 Source: docs/spec/record-and-log.md, section 8.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -29,14 +29,16 @@ from carnet.ledger.checkpoint import (
     verify_checkpoint,
     verify_cosignature,
 )
-from carnet.ledger.did import DID_WEB, key_multibase
+from carnet.ledger.did import DID_KEY, key_of_did
 from carnet.ledger.disclosure import reveal
 from carnet.ledger.entry import KEY_EVENT
+from carnet.ledger.keystate import ISSUER_ROLE, REVOKE, KeyState, issuers_before, statement_of
 from carnet.ledger.merkle import verify_consistency, verify_inclusion
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
 from carnet.ledger.policy import STEPS, Policy, TrustedAnchor
 from carnet.ledger.proof import verify_proof
-from carnet.ledger.record import Record, check_disclosed, signing_key, verify_record
+from carnet.ledger.record import check_disclosed, signing_key
+from carnet.ledger.seen import ConsistencyProof, SeenReader, UnprovenError, compare_with_seen
 from carnet.ledger.shape import shown
 
 Verdict = Literal["valid", "not_valid", "not_checked"]
@@ -65,10 +67,13 @@ class Verification:
         verdict: Not valid if any step is; else not checked if the policy requires a step that was
             not checked; else valid.
         steps: All steps in their order.
+        newest: The newest checkpoint of the log that is now known to be of one history with what
+            was seen before; None where the bundle is not valid or nothing shows that.
     """
 
     verdict: Verdict
     steps: tuple[Step, ...]
+    newest: SignedCheckpoint | None = None
 
     @property
     def is_bundle(self) -> bool:
@@ -100,6 +105,9 @@ class _Verifier:
     policy: Policy
     day: date
     read_anchor: AnchorReader | None
+    read_seen: SeenReader | None = None
+    proofs: Sequence[ConsistencyProof] = ()
+    newest: SignedCheckpoint | None = None
     parsed: dict[str, Any] | None = None
     found: Bundle | None = None
     notes: dict[str, SignedCheckpoint] = field(default_factory=dict)
@@ -142,9 +150,14 @@ class _Verifier:
         self.found = bundle_of_json(self.parsed)
         return Text(self.logged.record.kind, self.logged.record.kind)
 
+    def _names(self) -> list[str]:
+        """Return the record's issuer and those that it followed by rotation."""
+        events = [event.record for event in self.bundle.key_events]
+        return issuers_before(self.logged.record.issuer, events)
+
     def issuer(self) -> Text:
-        record = self.logged.record
-        trusted = [item for item in self.policy.issuers if item.id == record.issuer]
+        record, names = self.logged.record, self._names()
+        trusted = [item for item in self.policy.issuers if item.id in names]
         if not trusted:
             raise _refuse(
                 f"The policy does not name the issuer {shown(record.issuer)}.",
@@ -155,55 +168,73 @@ class _Verifier:
                 f"The policy does not trust this issuer for {record.kind}.",
                 f"策略不信任该签发方出具 {record.kind}。",
             )
-        return Text(record.issuer, record.issuer)
+        if any(item.id == record.issuer for item in trusted):
+            return Text(record.issuer, record.issuer)
+        followed = trusted[0].id
+        return Text(
+            f"{record.issuer}, which followed {followed}",
+            f"{record.issuer}，承接 {followed}",
+        )
 
     def key(self) -> Text:
-        record = self.logged.record
-        public_key = signing_key(record)
-        self._check_pinned(record)
-        events = self.bundle.key_events
-        if not events:
+        public_key, place = signing_key(self.logged.record), self.logged.index
+        state = KeyState(self._roots())
+        if not self.bundle.key_events:
+            if public_key not in self._roots():
+                raise _other_keys()
             raise _NotCheckedError(
                 "the bundle carries no logged event of the issuer's key",
                 "验证包没有签发方密钥的日志事件",
             )
-        for event in events:
-            self._check_key_event(event)
-        wanted = key_multibase(public_key)
-        adding = [event for event in events if _adds(event, wanted)]
-        if not adding:
+        for event in self.bundle.key_events:
+            self._apply(state, event)
+        begun = state.begun_at(ISSUER_ROLE, public_key)
+        ended = state.ended_at(ISSUER_ROLE, public_key)
+        if begun is None or begun >= place:
             raise _refuse(
-                "No logged event adds the key that signed.", "没有日志事件登记该签名密钥。"
+                "No logged event of a trusted key adds the key that signed, before the record.",
+                "在该记录之前，没有由受信任密钥作出的日志事件登记该签名密钥。",
             )
-        places = ", ".join(str(event.index) for event in adding)
-        return Text(f"added by log entry {places}", f"由日志条目 {places} 登记")
+        if ended is not None and ended < place:
+            raise _refuse(
+                f"The key that signed was ended by log entry {ended}, the record is {place}.",
+                f"签名密钥已由日志条目 {ended} 终止，而该记录位于 {place}。",
+            )
+        if ended is None:
+            return Text(f"added by log entry {begun}", f"由日志条目 {begun} 登记")
+        return Text(
+            f"added by log entry {begun}, ended later by {ended}",
+            f"由日志条目 {begun} 登记，之后由条目 {ended} 终止",
+        )
 
-    def _check_pinned(self, record: Record) -> None:
-        """Check the key of a proof against those the policy names for what the bundle is about."""
-        kind, issuer = self.logged.record.kind, record.issuer
-        trusted = [i for i in self.policy.issuers if i.id == issuer and kind in i.kinds]
+    def _roots(self) -> frozenset[bytes]:
+        """Return the keys that the policy trusts for what the bundle is about."""
+        kind, names = self.logged.record.kind, self._names()
+        trusted = [i for i in self.policy.issuers if i.id in names and kind in i.kinds]
+        if not trusted and names[-1].startswith(DID_KEY):
+            # Whether the issuer is trusted is for its own step; here its keys still have to agree.
+            return frozenset({key_of_did(names[-1])})
         pinned = {key for item in trusted for key in item.keys}
         # A did:web does not name its key: without a key of the policy nothing could be compared.
-        is_needed = bool(pinned) or issuer.startswith(DID_WEB)
-        if is_needed and signing_key(record) not in pinned:
-            raise _refuse(
-                "The policy names other keys of this issuer.", "策略为该签发方列出的是其他密钥。"
-            )
+        own = {key_of_did(i.id) for i in trusted if i.id.startswith(DID_KEY) and not i.keys}
+        return frozenset(pinned | own)
 
-    def _check_key_event(self, event: LoggedRecord) -> None:
-        record = event.record
-        if record.kind != KEY_EVENT or record.issuer != self.logged.record.issuer:
+    def _apply(self, state: KeyState, event: LoggedRecord) -> None:
+        record, logged = event.record, self.logged
+        if record.issuer not in self._names():
             raise _refuse(
                 "A key event is not by the issuer of the record.", "密钥事件不是由记录签发方作出。"
             )
-        if event.index >= self.logged.index:
+        statement = statement_of(record)
+        ended = statement.public_key if statement.event == REVOKE else statement.previous
+        is_end = (statement.role, ended) == (ISSUER_ROLE, signing_key(logged.record))
+        if event.index == logged.index or (event.index > logged.index and not is_end):
             raise _refuse(
-                f"The key was added at {event.index}, not before the record.",
-                f"密钥在 {event.index} 处登记，不早于记录。",
+                f"The key event at {event.index} is not before the record.",
+                f"位于 {event.index} 的密钥事件不早于记录。",
             )
-        self._check_pinned(record)
-        verify_record(record)
         self._check_included(event)
+        state.apply(event.index, statement)
 
     def _check_included(self, logged: LoggedRecord) -> None:
         if logged.entry != logged.record.entry:
@@ -293,16 +324,31 @@ class _Verifier:
         return seen
 
     def consistency(self) -> Text:
-        newer = self.bundle.consistency
-        if newer is None:
-            raise _NotCheckedError(
-                "there is no other checkpoint to compare with", "没有可比较的其他检查点"
+        newer, trees = self.bundle.consistency, [self.tree()]
+        old = trees[0].checkpoint
+        if newer is not None:
+            trees.append(self.note(newer.checkpoint))
+            self._check_log(trees[1], old.origin)
+        head = trees[-1].checkpoint
+        if newer is not None:
+            verify_consistency(old.size, head.size, newer.proof, old.root, head.root)
+        seen = self.read_seen(old.origin) if self.read_seen else None
+        if seen is None:
+            self.newest = trees[-1]
+            if newer is None:
+                raise _NotCheckedError(
+                    "there is no other checkpoint to compare with", "没有可比较的其他检查点"
+                )
+            return Text(
+                f"size {old.size} within {head.size}", f"大小 {old.size} 是 {head.size} 的前缀"
             )
-        old, new = self.tree().checkpoint, self.note(newer.checkpoint)
-        self._check_log(new, old.origin)
-        head = new.checkpoint
-        verify_consistency(old.size, head.size, newer.proof, old.root, head.root)
-        return Text(f"size {old.size} within {head.size}", f"大小 {old.size} 是 {head.size} 的前缀")
+        try:
+            checkpoints = [tree.checkpoint for tree in trees]
+            found = compare_with_seen(seen.checkpoint, checkpoints, self.proofs)
+        except UnprovenError as error:
+            raise _NotCheckedError(error.cause.en, error.cause.zh) from error
+        self.newest = max(trees[-1], seen, key=lambda tree: tree.checkpoint.size)
+        return found
 
     def status(self) -> Text:
         reference = self.logged.entry.status_ref
@@ -390,9 +436,10 @@ class _Verifier:
         )
 
 
-def _adds(event: LoggedRecord, multibase: str) -> bool:
-    subject = event.record.subject
-    return (subject["role"], subject["publicKeyMultibase"]) == ("issuer", multibase)
+def _other_keys() -> VerificationError:
+    return _refuse(
+        "The policy names other keys of this issuer.", "策略为该签发方列出的是其他密钥。"
+    )
 
 
 def _run(name: str, step: Callable[[], Text]) -> Step:
@@ -413,7 +460,13 @@ def _verdict(steps: tuple[Step, ...], required: frozenset[str]) -> Verdict:
 
 
 def verify_bundle(
-    data: bytes, policy: Policy, *, today: date, read_anchor: AnchorReader | None = None
+    data: bytes,
+    policy: Policy,
+    *,
+    today: date,
+    read_anchor: AnchorReader | None = None,
+    read_seen: SeenReader | None = None,
+    proofs: Sequence[ConsistencyProof] = (),
 ) -> Verification:
     """Return what a bundle proves under a policy.
 
@@ -422,7 +475,11 @@ def verify_bundle(
         policy: The verifier's own.
         today: The UTC day at which validity is judged, unless the policy names one.
         read_anchor: Reads the chain; None to stay offline.
+        read_seen: Gives what was seen of a log before; None to remember nothing.
+        proofs: Consistency proofs that came besides the bundle.
     """
-    verifier = _Verifier(data, policy, policy.as_of or today, read_anchor)
+    day = policy.as_of or today
+    verifier = _Verifier(data, policy, day, read_anchor, read_seen, proofs)
     steps = tuple(_run(name, getattr(verifier, name)) for name in STEPS)
-    return Verification(_verdict(steps, policy.required), steps)
+    verdict = _verdict(steps, policy.required)
+    return Verification(verdict, steps, None if verdict == "not_valid" else verifier.newest)

@@ -14,9 +14,9 @@ from carnet.cli.main import app
 from carnet.core.canonical import canonical, parse_canonical
 from carnet.core.clock import FixedClock
 from carnet.core.digests import sha256
-from carnet.core.errors import InputError, LedgerFatalError
+from carnet.core.errors import CarnetError, InputError, LedgerError, LedgerFatalError
 from carnet.ledger.append import stage_records
-from carnet.ledger.keys import Key, key_event_subject
+from carnet.ledger.keys import Key, add_key, key_event_record
 from carnet.ledger.record import KEY_EVENT_TYPE, Issuer, Validity, sign_record
 from carnet.ledger.signer import Ed25519Signer
 from carnet.rules.ast import Pack
@@ -27,6 +27,7 @@ from carnet.services.officers import officer_key
 from carnet.services.reviewing import newest_packs
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading, writing
+from carnet.store.locks import Lock
 from carnet.store.tables import APPROVAL, KEY_EVENT
 from tests.fixtures_tables import table_pack, table_text
 
@@ -220,16 +221,9 @@ def test_confirm_command__prints_who_confirmed_what_as_json(tmp_path: Path) -> N
     assert shown("officer-2") == {"officer": "officer-2", "signed": 0, "confirmed": [both]}
 
 
-def _state(connection: Connection, key: Key, name: str, issuer: Issuer, number: int) -> None:
+def _state(connection: Connection, key: Key, name: str, issuer: Issuer) -> None:
     """Insert the event of an officer's key, as whoever can write to the database could."""
-    record = sign_record(
-        KEY_EVENT_TYPE,
-        key_event_subject(key, name),
-        record_id=f"urn:uuid:00000000-0000-8000-8000-{number:012}",
-        issuer=issuer,
-        validity=Validity(CLOCK.now()),
-        created=CLOCK.now(),
-    )
+    record = key_event_record(key, name, issuer, CLOCK)
     stage_records(connection, [record], CLOCK)
     _note(connection, key, record.digest)
 
@@ -251,24 +245,59 @@ def test_officers__a_key_that_a_stranger_stated_is_not_believed(
     if has_issuer:
         sign(workspace, packs, "officer-1")
     with writing(workspace.engine) as connection:
-        _state(connection, OWN, "officer-2", STRANGER, 1)
+        _state(connection, OWN, "officer-2", STRANGER)
     with pytest.raises(LedgerFatalError, match="CRN-R-101"):
         approvals.confirmed_parameters(workspace, packs[PACK])
     with pytest.raises(LedgerFatalError, match="CRN-L-017"):
         append_records(workspace, CLOCK)
 
 
-@pytest.mark.parametrize("name", ["officer-1", "officer-3"])
-def test_officers__one_key_a_name_and_one_name_a_key(
-    workspace: Workspace, packs: dict[str, Pack], name: str
-) -> None:
+def test_officers__one_key_a_name(workspace: Workspace, packs: dict[str, Pack]) -> None:
+    sign(workspace, packs, "officer-1", "officer-2")
+    issuer = ensure_key(workspace, "issuer", CLOCK).issuer
+    with writing(workspace.engine) as connection:
+        _state(connection, OWN, "officer-1", issuer)
+    with pytest.raises(LedgerFatalError, match="stands twice"):
+        approvals.confirmed_parameters(workspace, packs[PACK])
+
+
+def test_officers__one_name_a_key(workspace: Workspace, packs: dict[str, Pack]) -> None:
     sign(workspace, packs, "officer-1", "officer-2")
     issuer = ensure_key(workspace, "issuer", CLOCK).issuer
     held = officer_key(workspace, "officer-2", CLOCK)
+    again = key_event_record(held, "officer-3", issuer, CLOCK)
+    with (
+        pytest.raises(LedgerError, match="CRN-L-008"),
+        writing(workspace.engine, Lock.LOG_HEAD) as connection,
+    ):
+        stage_records(connection, [again], CLOCK)
+    odd = sign_record(
+        KEY_EVENT_TYPE,
+        again.subject,
+        record_id="urn:uuid:00000000-0000-8000-8000-000000000001",
+        issuer=issuer,
+        validity=Validity(CLOCK.now()),
+        created=CLOCK.now(),
+    )
     with writing(workspace.engine) as connection:
-        _state(connection, OWN if name == "officer-1" else held, name, issuer, 1)
-    with pytest.raises(LedgerFatalError, match="stands twice"):
+        stage_records(connection, [odd], CLOCK)
+        _note(connection, held, odd.digest)
+    with pytest.raises(LedgerFatalError, match="identifier does not follow"):
         approvals.confirmed_parameters(workspace, packs[PACK])
+
+
+def test_officers__an_issuer_planted_before_the_first_is_not_believed(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    """Whoever writes to the database before the first key cannot become its root."""
+    planted = Key("issuer", Ed25519Signer(b"\x63" * 32))
+    with writing(workspace.engine) as connection:
+        add_key(connection, planted, "issuer", STRANGER, CLOCK)
+        add_key(connection, OWN, "officer-2", STRANGER, CLOCK)
+    with pytest.raises(LedgerFatalError, match="CRN-L-021"):
+        approvals.confirmed_parameters(workspace, packs[PACK])
+    with pytest.raises(CarnetError, match=r"CRN-C-041|CRN-L-021"):
+        append_records(workspace, CLOCK)
 
 
 @pytest.mark.parametrize("kind", ["add", "revoke"])

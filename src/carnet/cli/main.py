@@ -16,6 +16,7 @@ from carnet.cli.commands import (
     explain,
     findings,
     keeper,
+    key,
     ledger,
     pack,
     receivable,
@@ -77,6 +78,7 @@ evaluation.register(app)
 explain.register(app)
 findings.register(app)
 keeper.register(app)
+key.register(app)
 ledger.register(app)
 pack.register(app)
 receivable.register(app)

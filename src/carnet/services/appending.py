@@ -7,9 +7,12 @@ from carnet.core.errors import VerificationError
 from carnet.ledger.append import Log
 from carnet.ledger.checkpoint import Checkpoint, cosign
 from carnet.ledger.entry import KEY_EVENT
+from carnet.ledger.keys import public_keys
+from carnet.ledger.keystate import ISSUER_ROLE, statement_of
 from carnet.ledger.note import NoteSignature
 from carnet.ledger.reader import state_unknown
-from carnet.services.keys import WITNESS_SUFFIX, check_key_event, ensure_key, has_key, issuer_did
+from carnet.ledger.record import signing_key
+from carnet.services.keys import WITNESS_SUFFIX, ensure_key, has_key, log_keys, logged_state
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
@@ -26,7 +29,10 @@ def open_log(workspace: Workspace, clock: Clock) -> Log:
     Raises:
         LedgerFatalError: The log contradicts itself or what it published.
     """
-    ensure_key(workspace, "issuer", clock)
+    with reading(workspace.engine) as connection:
+        has_issuer = bool(public_keys(connection, "issuer"))
+    if not has_issuer:
+        ensure_key(workspace, "issuer", clock)
     origin = workspace.settings.log_origin
     cosigners = []
     if has_key(workspace, "witness"):
@@ -40,6 +46,7 @@ def open_log(workspace: Workspace, clock: Clock) -> Log:
         workspace.engine,
         signer=ensure_key(workspace, "log", clock).signer,
         origin=origin,
+        former=log_keys(workspace),
         clock=clock,
         published=workspace.path / PUBLISHED,
         cosigners=cosigners,
@@ -58,21 +65,29 @@ def append_records(workspace: Workspace, clock: Clock) -> list[int]:
 
 
 def _check_pending(workspace: Workspace, log: Log) -> None:
-    """Check that this workspace issued what waits, so that nobody else's key gets into its log."""
+    """Check that this workspace issued what waits, so that nobody else's key gets into its log.
+
+    The keys are replayed in the order that the log will have, so that nothing is appended that a
+    key signed after its own end: a verifier would refuse it for ever.
+    """
+    pending = log.pending()
+    if not pending:
+        return
     with reading(workspace.engine) as connection:
-        issuer = issuer_did(connection)
-    for digest in log.pending():
+        state = logged_state(connection)
+    for position, digest in enumerate(pending, start=log.size()):
         record = log.record(digest.hex())
         try:
             if record.kind == KEY_EVENT:
-                check_key_event(record, issuer or "")
-            is_own = record.issuer == issuer
+                is_own = state.apply(position, statement_of(record))
+            else:
+                is_own = state.is_in_force(ISSUER_ROLE, signing_key(record))
         except VerificationError:
             is_own = False
         if not is_own:
             raise state_unknown(
                 "CRN-L-017",
                 f"The record {record.record_id} waits for the log, but this workspace did not "
-                "issue it.",
-                f"记录 {record.record_id} 正待写入日志，但并非由本工作区签发。",
+                "issue it with a key in force.",
+                f"记录 {record.record_id} 正待写入日志，但并非由本工作区以有效密钥签发。",
             )

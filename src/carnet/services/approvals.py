@@ -24,7 +24,12 @@ from carnet.ledger.keys import Key
 from carnet.ledger.proof import add_proof, verify_proof
 from carnet.rules.ast import Pack
 from carnet.services.confirmable import Confirmable, confirmable
-from carnet.services.officers import officer_key, officer_keys
+from carnet.services.officers import (
+    OfficerKeys,
+    key_of_act,
+    officer_key,
+    officer_key_history,
+)
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock
@@ -215,21 +220,21 @@ def _row(signed: dict[str, Any], clock: Clock) -> dict[str, Any]:
 
 def _documents(connection: Connection) -> list[dict[str, Any]]:
     """Return every stored confirmation, its signature checked under its officer's logged key."""
-    keys = officer_keys(connection)
+    keys = officer_key_history(connection)
     query = select(APPROVAL.c.digest, APPROVAL.c.body).where(APPROVAL.c.kind == KIND)
     rows = connection.execute(query.order_by(APPROVAL.c.subject, APPROVAL.c.officer))
     return [_checked(bytes(row.digest), bytes(row.body), keys) for row in rows]
 
 
-def _check_signature(document: Mapping[str, Any], keys: Mapping[str, bytes]) -> None:
-    key = keys.get(document["officer"])
+def _check_signature(document: Mapping[str, Any], keys: OfficerKeys) -> None:
+    key = key_of_act(keys.get(document["officer"], ()), document)
     if key is None:
-        message = Text("its officer has no key in the log", "该合规专员在日志中没有密钥")
+        message = Text("its officer had no such key in the log", "该合规专员当时在日志中没有此密钥")
         raise VerificationError("CRN-R-093", message)
     verify_proof(document, key)
 
 
-def _checked(digest: bytes, body: bytes, keys: Mapping[str, bytes]) -> dict[str, Any]:
+def _checked(digest: bytes, body: bytes, keys: OfficerKeys) -> dict[str, Any]:
     document: dict[str, Any] = parse_canonical(body)
     try:
         _check_signature(document, keys)

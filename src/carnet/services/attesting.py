@@ -28,7 +28,7 @@ from carnet.ledger.record import (
     urn_of_digest,
 )
 from carnet.services.decisions import LISTING, StoredDecision, decisions_of
-from carnet.services.keys import ensure_key
+from carnet.services.keys import ensure_key, require_current_issuer
 from carnet.services.reviewing import require_current
 from carnet.services.workspace import Workspace
 from carnet.store.engine import writing
@@ -74,6 +74,7 @@ def issue_attestations(
     """
     issuer = ensure_key(workspace, "issuer", clock).issuer
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
+        require_current_issuer(connection, issuer)
         found = decisions_of(connection, decisions)
         known = {item.digest: _existing_record(connection, item) for item in found}
         fresh = [item for item in found if known[item.digest] is None]

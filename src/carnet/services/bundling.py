@@ -8,6 +8,8 @@ from carnet.core.errors import NotFoundError
 from carnet.core.text import Text
 from carnet.ledger.bundle import AnchorCoordinates, Bundle, Consistency, LoggedRecord
 from carnet.ledger.checkpoint import SignedCheckpoint, origin_hash
+from carnet.ledger.did import key_multibase
+from carnet.ledger.keystate import REVOKE
 from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record, signing_key
 from carnet.services.keys import key_events, witness_keys
@@ -41,16 +43,32 @@ def export_bundle(workspace: Workspace, record_id: str) -> Bundle:
     is_newer = head.checkpoint.size > size
     proof = reader.consistency_proof(size, head.checkpoint.size)
     with reading(workspace.engine) as connection:
-        events = key_events(connection, "issuer", signing_key(record))
-    logged_events = [_logged(reader, event, size) for event in events if event != record]
+        events = key_events(connection, "issuer")
     return Bundle(
         logged=_logged(reader, record, size),
         checkpoint=tree.text,
         cosigners=_cosigners(workspace, [tree, head]),
-        key_events=tuple(sorted(logged_events, key=lambda event: event.index)),
+        key_events=_key_events(reader, record, events, size),
         consistency=Consistency(head.text, tuple(proof)) if is_newer else None,
         anchor=anchor,
     )
+
+
+def _key_events(
+    reader: LogReader, record: Record, events: Sequence[Record], size: int
+) -> tuple[LoggedRecord, ...]:
+    """Return the issuer's key events before a record, and the one that ended its key later."""
+    place, key = reader.index_of(record.digest), key_multibase(signing_key(record))
+    assert place is not None, "the record is in the log"
+    found = []
+    for event in events:
+        index, subject = reader.index_of(event.digest), event.subject
+        is_end = key == subject.get("previousMultibase") or (
+            subject["event"] == REVOKE and key == subject["publicKeyMultibase"]
+        )
+        if index is not None and index < size and (index < place or (is_end and index > place)):
+            found.append(_logged(reader, event, size))
+    return tuple(sorted(found, key=lambda event: event.index))
 
 
 def _logged(reader: LogReader, record: Record, size: int) -> LoggedRecord:

@@ -23,7 +23,7 @@ from carnet.core.errors import LedgerFatalError, RecordFormatError, Verification
 from carnet.core.text import Text
 from carnet.ledger.keys import Key
 from carnet.ledger.proof import add_proof, verify_proof
-from carnet.services.officers import officer_keys
+from carnet.services.officers import OfficerKeys, key_of_act, officer_key_history
 from carnet.store.tables import OFFICER_EVENT
 
 
@@ -120,8 +120,8 @@ def _document(row: Row[Any]) -> dict[str, Any]:
     return document
 
 
-def _check_signature(seq: int, document: Mapping[str, Any], keys: Mapping[str, bytes]) -> None:
-    key = keys.get(document["officer"])
+def _check_signature(seq: int, document: Mapping[str, Any], keys: OfficerKeys) -> None:
+    key = key_of_act(keys.get(document["officer"], ()), document)
     if key is None:
         raise _damaged(seq, "its officer has no key in the log", "该合规专员在日志中没有密钥")
     try:
@@ -153,10 +153,10 @@ def read_events(
         LedgerFatalError: An act is missing, moved, changed, or not signed by its officer.
     """
     found, previous = [], None
-    keys: dict[str, bytes] | None = None
+    keys: OfficerKeys | None = None
     rows = connection.execute(select(OFFICER_EVENT).order_by(OFFICER_EVENT.c.seq))
     for number, row in enumerate(rows, start=1):
-        keys = officer_keys(connection) if keys is None else keys
+        keys = officer_key_history(connection) if keys is None else keys
         document = _document(row)
         if row.seq != number or document.get("previous") != previous:
             raise _damaged(row.seq, "the chain is broken before it", "其之前的操作链已断裂")

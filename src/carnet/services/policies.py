@@ -12,9 +12,8 @@ from carnet.core.text import Text
 from carnet.ledger.did import did_of_key
 from carnet.ledger.entry import KEY_EVENT, KINDS
 from carnet.ledger.keys import KeyRole, current_public_key
-from carnet.ledger.note import ED25519, VerifierKey
 from carnet.ledger.policy import STEPS_ALWAYS, Policy, TrustedAnchor, TrustedIssuer
-from carnet.services.keys import witness_keys
+from carnet.services.keys import first_issuer_key, log_keys, witness_keys
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
@@ -22,7 +21,9 @@ from carnet.store.engine import reading
 def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
     """Return the policy that trusts this workspace: its issuer, its log, its registry.
 
-    A lender takes it over after comparing the keys by another way than the one the file came by.
+    It names the issuer's first key, from which logged rotations lead to the present one, and every
+    key that the log has signed with, since older checkpoints stand. A lender takes it over after
+    comparing the keys by another way than the one the file came by.
 
     Args:
         workspace: The workspace.
@@ -30,10 +31,12 @@ def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
     """
     settings = workspace.settings
     with reading(workspace.engine) as connection:
-        issuer = did_of_key(_public_key(connection, "issuer"))
-        log = VerifierKey(settings.log_origin, ED25519, _public_key(connection, "log"))
+        _require_key(connection, "issuer")
+        _require_key(connection, "log")
+        first = first_issuer_key(connection)
+        assert first is not None, "the issuer has a key"
         registry = find_deployments(connection, settings.chain_id).get(REGISTRY)
-    witnesses = tuple(witness_keys(workspace))
+    witnesses = tuple(witness_keys(workspace, is_current=True))
     required = {*STEPS_ALWAYS, "validity"}
     anchors: tuple[TrustedAnchor, ...] = ()
     if witnesses:
@@ -43,8 +46,8 @@ def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
         anchors = (TrustedAnchor(settings.chain_id, registry.address.lower()),)
     return Policy(
         required=frozenset(required),
-        issuers=(TrustedIssuer(issuer, frozenset(KINDS) - {KEY_EVENT}),),
-        logs=(log,),
+        issuers=(TrustedIssuer(did_of_key(first), frozenset(KINDS) - {KEY_EVENT}),),
+        logs=tuple(log_keys(workspace)),
         anchors=anchors,
         witnesses=witnesses,
         quorum=len(witnesses),
@@ -59,9 +62,8 @@ def write_policy(workspace: Workspace, path: Path, *, as_of: date | None = None)
     return policy
 
 
-def _public_key(connection: Connection, role: KeyRole) -> bytes:
-    found = current_public_key(connection, role)
-    if found is None:
+def _require_key(connection: Connection, role: KeyRole) -> None:
+    if current_public_key(connection, role) is None:
         raise NotFoundError(
             "CRN-L-013",
             Text(
@@ -71,4 +73,3 @@ def _public_key(connection: Connection, role: KeyRole) -> bytes:
                 "Run `carnet log append`, which makes it.", "请运行 `carnet log append` 生成密钥。"
             ),
         )
-    return found

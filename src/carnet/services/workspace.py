@@ -32,6 +32,11 @@ from carnet.store.engine import open_engine, parse_database_url
 from carnet.store.schema import check_schema, upgrade_schema
 
 KEYS_FOLDER: Final = "keys"
+KEYS_OPTION: Final = "carnet_keys"
+"""The execution option of the engine that names the folder of keys. Trust in the first issuer rests
+on a file in it: what is in the database alone could have been put there by whoever can write to it.
+"""
+
 CHAIN_FOLDER: Final = "chain"
 DATABASE_FILE: Final = "carnet.db"
 PROOF_FILE: Final = f"{KEYS_FOLDER}/workspace.json"
@@ -53,6 +58,10 @@ class Workspace:
     engine: Engine
     ask_passphrase: AskPassphrase | None = None
     _secret: Secret | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Let whoever reads the database see which keys this workspace made itself."""
+        self.engine.update_execution_options(**{KEYS_OPTION: self.keys_path})
 
     @classmethod
     def open(
