@@ -17,6 +17,7 @@ from carnet.core.canonical import SIZE_MAX
 from carnet.core.clock import Clock, SystemClock
 from carnet.core.errors import CarnetError, NotFoundError
 from carnet.core.text import Language, Text
+from carnet.ledger import page
 from carnet.services.chaining import status as chain_status
 from carnet.services.verifying import verify_file
 from carnet.services.workspace import Workspace
@@ -96,7 +97,8 @@ async def _read_body(request: Request) -> bytes:
 
 async def _add_headers(request: Request, call_next: Next) -> Response:
     response = await call_next(request)
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     return response
 
 
@@ -176,8 +178,14 @@ def _add_page(app: FastAPI) -> None:
     static = files("carnet.api") / "static"
 
     @app.get("/verify", response_class=HTMLResponse, include_in_schema=False)
-    def page(language: Annotated[Language, Depends(language_of)]) -> str:
+    def service_page(language: Annotated[Language, Depends(language_of)]) -> str:
         return verify_page(language)
+
+    @app.get("/verify.html", include_in_schema=False)
+    def static_page() -> Response:
+        # The page carries its own policy, which names its inline script by hash.
+        framing = {"Content-Security-Policy": "frame-ancestors 'none'"}
+        return Response(page.verify_page(), media_type="text/html", headers=framing)
 
     @app.get("/static/{name}", include_in_schema=False)
     def asset(name: str) -> Response:

@@ -8,9 +8,10 @@ from carnet.core.text import Language, Text
 TITLE = Text("Verify a bundle", "核验验证包")
 INTRODUCTION = Text(
     "This service checks the file by its own policy, step by step, and stores nothing. "
-    "A lender who does not want to trust it runs carnet verify on a machine of their own.",
+    "A lender who does not want to trust it runs carnet verify on a machine of their own, "
+    "or opens the static page in a browser, offline:",
     "本服务按自己的策略逐步核验所选文件，不保存任何内容。"
-    "不愿信任本服务的资金方，请在自己的机器上运行 carnet verify。",
+    "不愿信任本服务的资金方，请在自己的机器上运行 carnet verify，或在浏览器中离线打开静态页面：",
 )
 CHOOSE = Text("Bundle file", "验证包文件")
 HEADINGS = (Text("Step", "步骤"), Text("Verdict", "结论"), Text("Cause", "原因"))
@@ -28,7 +29,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <link rel="stylesheet" href="static/verify.css">
 <h1>{title}</h1>
-<p>{introduction}</p>
+<p>{introduction} <a href="verify.html">verify.html</a></p>
 <p><label>{choose} <input id="file" type="file" accept=".json,application/json"></label></p>
 <p id="verdict" role="status" aria-live="polite"></p>
 <table><thead><tr>{headings}</tr></thead><tbody id="steps"></tbody></table>

@@ -1,0 +1,378 @@
+"""The static page against the Python verifier: the same steps, verdicts and causes for any bytes.
+
+Each field of a valid bundle is altered in several ways, and bytes of it: a sample of them, or every
+byte in four ways where CARNET_EVERY_BYTE is set.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from carnet.core.canonical import canonical
+from carnet.core.clock import FixedClock
+from carnet.ledger.did import did_of_key
+from carnet.ledger.disclosure import make_disclosure, withhold
+from carnet.ledger.entry import KINDS
+from carnet.ledger.keys import Key, key_event_record, revocation_record, rotation_record
+from carnet.ledger.note import ED25519, VerifierKey
+from carnet.ledger.policy import STEPS, Policy, TrustedIssuer
+from carnet.ledger.record import Record, Validity, sign_record
+from carnet.ledger.signer import Ed25519Signer
+from carnet.ledger.verify import Verification, verify_bundle
+from tests.browser.conftest import StaticPage
+from tests.fixtures_ledger import (
+    DAY,
+    ISSUER_KEY,
+    NOW,
+    STRANGER,
+    LedgerWorld,
+    attestation,
+    failing,
+    forge,
+)
+
+Json = dict[str, Any]
+SAMPLED_EVERY = 17
+"""One byte in so many is altered by default; each round of the sample starts elsewhere."""
+
+OPTIONAL = {"anchor": None, "consistency": None, "keyEvents": []}
+"""What a bundle may come without; a policy asks for the steps where it wants them."""
+
+UNSPOKEN = {"parse"}
+"""Steps whose cause quotes the reader of JSON, which differs."""
+
+
+def by_python(found: Verification) -> list[Any]:
+    """Return what Python found as plain lists: the verdict, then each step."""
+    steps = [[each.name, each.verdict, each.cause.en, each.cause.zh] for each in found.steps]
+    return [found.verdict, *map(_spoken, steps)]
+
+
+def by_page(found: Json) -> list[Any]:
+    """Return what the page found in the same form."""
+    steps = [
+        [each["name"], each["verdict"], each["cause"]["en"], each["cause"]["zh"]]
+        for each in found["steps"]
+    ]
+    return [found["verdict"], *map(_spoken, steps)]
+
+
+def _spoken(step: list[str]) -> list[str]:
+    return step[:2] if step[0] in UNSPOKEN and step[1] == "not_valid" else step
+
+
+def compare(page: StaticPage, cases: Sequence[bytes], policy: Policy) -> list[Verification]:
+    """Check that the page and Python agree on all cases, and return what they found."""
+    shown = page.verify(cases, policy.to_toml(), DAY.isoformat())
+    found = [verify_bundle(data, policy, today=DAY) for data in cases]
+    for data, ours, theirs in zip(cases, found, shown, strict=True):
+        assert by_page(theirs) == by_python(ours), data[:2000]
+    return found
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every member and item, the whole ones before their parts."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, item in list(items):
+        yield (*path, name)
+        if isinstance(item, dict | list):
+            yield from leaves(item, (*path, name))
+
+
+def _text_changed(text: str) -> Iterator[str]:
+    middle = len(text) // 2
+    other = "a" if text[middle : middle + 1] != "a" else "b"
+    yield text[:middle] + other + text[middle + 1 :]
+    yield text[:-1]
+    yield text + "é\n<b>\U0001f600"
+    yield ""
+    if text.startswith("did:"):
+        yield "did:web:elsewhere.example"
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """Yield other values in place of one."""
+    if isinstance(value, str):
+        yield from _text_changed(value)
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1, -value, 2**53 - 1, bool(value), str(value))
+    elif isinstance(value, list):
+        yield from (value[:-1], value[::-1], [*value, *value[:1]], [*value, 1], {}, [])
+    elif isinstance(value, dict):
+        yield from ({**value, "note": 1}, {**value, "__proto__": {}}, {}, [value])
+    yield from (None, 0, "x")
+
+
+REMOVED = object()
+
+
+def put(document: Json, path: tuple[Any, ...], value: Any) -> bytes:
+    """Return a document's bytes with another value at a path."""
+    copy = json.loads(json.dumps(document))
+    target = copy
+    for name in path[:-1]:
+        target = target[name]
+    if value is REMOVED:
+        del target[path[-1]]
+    else:
+        target[path[-1]] = value
+    return canonical(copy)
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    for name in path:
+        document = document[name]
+    return document
+
+
+def field_cases(data: bytes) -> list[bytes]:
+    """Return a bundle with each of its fields altered or removed."""
+    document = json.loads(data)
+    cases = []
+    for path in leaves(document):
+        old = at(document, path)
+        cases += [put(document, path, value) for value in (*changed(old), REMOVED)]
+    return sorted(set(cases) - {data})
+
+
+def test_equal__each_field_altered(static_page: StaticPage, ledger_world: LedgerWorld) -> None:
+    cases = field_cases(ledger_world.data)
+    required = ledger_world.policy.required - {"anchor"} | {"consistency"}
+    policy = replace(ledger_world.policy, required=required)
+    (whole,) = compare(static_page, [ledger_world.data], policy)
+    assert whole.verdict == "valid"
+    found = compare(static_page, cases, policy)
+    unspoilt = {case for case, each in zip(cases, found, strict=True) if not failing(each)}
+    document = json.loads(ledger_world.data)
+    assert unspoilt == {put(document, (name,), value) for name, value in OPTIONAL.items()}
+    assert {name for each in found for name in failing(each)} >= set(STEPS) - {
+        "canonical",
+        "supersession",
+        "validity",
+    }
+    assert len(cases) > 900
+
+
+def byte_cases(data: bytes) -> list[bytes]:
+    """Return a bundle with bytes altered, lost and put in."""
+    if os.environ.get("CARNET_EVERY_BYTE"):
+        places = [range(len(data))] * 4
+    else:
+        places = [range(start, len(data), SAMPLED_EVERY) for start in (0, 5, 8, 11)]
+    flipped, cased, lost, gained = places
+    return [
+        *(data[:i] + bytes([data[i] ^ 0x01]) + data[i + 1 :] for i in flipped),
+        *(data[:i] + bytes([data[i] ^ 0x20]) + data[i + 1 :] for i in cased),
+        *(data[:i] + data[i + 1 :] for i in lost),
+        *(data[:i] + b" " + data[i:] for i in gained),
+    ]
+
+
+def test_equal__bytes_altered(static_page: StaticPage, ledger_world: LedgerWorld) -> None:
+    cases = byte_cases(ledger_world.data)
+    found = compare(static_page, cases, ledger_world.policy)
+    assert {each.verdict for each in found} == {"not_valid"}
+    assert len(cases) > len(ledger_world.data) // SAMPLED_EVERY * 4
+
+
+def _nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+def hostile_cases(data: bytes) -> dict[str, bytes]:
+    """Return files that are meant to break a reader."""
+    document = json.loads(data)
+    return {
+        "empty": b"",
+        "space": b" \n",
+        "deep": _nested(100_000),
+        "32 deep": _nested(33),
+        "33 deep": _nested(34),
+        "duplicate": b'{"v":1,' + data[1:],
+        "duplicate, escaped": b'{"\\u0076":1,' + data[1:],
+        "nul": data.replace(b"urn:", b"urn\x00", 1),
+        "nul escaped": data.replace(b"urn:", b"urn\\u0000", 1),
+        "nul after": data + b"\x00",
+        "two documents": data + data,
+        "bom": b"\xef\xbb\xbf" + data,
+        "utf-16": data.decode().encode("utf-16"),
+        "not utf-8": data.replace(b"urn:", b"urn\xff", 1),
+        "overlong": data.replace(b"urn:", b"urn\xc0\xaf", 1),
+        "raw surrogate": data.replace(b"urn:", b"urn\xed\xa0\x80", 1),
+        "lone surrogate": data.replace(b"urn:", b"urn\\ud800", 1),
+        "pair of surrogates": data.replace(b"urn:", b"urn\\ud83d\\ude00", 1),
+        "reversed surrogates": data.replace(b"urn:", b"urn\\ude00\\ud83d", 1),
+        "float": data.replace(b'"v":1', b'"v":1.0'),
+        "exponent": data.replace(b'"v":1', b'"v":1e0'),
+        "minus zero": data.replace(b'"v":1', b'"v":-0'),
+        "leading zero": data.replace(b'"v":1', b'"v":01'),
+        "plus": data.replace(b'"v":1', b'"v":+1'),
+        "nan": data.replace(b'"v":1', b'"v":NaN'),
+        "2**53": data.replace(b'"v":1', b'"v":9007199254740992'),
+        "2**53 - 1": data.replace(b'"v":1', b'"v":9007199254740991'),
+        "long integer": data.replace(b'"v":1', b'"v":' + b"1" * 5000),
+        "comma": data[:-1] + b",}",
+        "single quotes": data.replace(b'"', b"'"),
+        "comment": b"/**/" + data,
+        "key not ascii": data.replace(b'"v":1', '"ｖ":1'.encode()),
+        "prototype": data.replace(b'"v":1', b'"__proto__":{"v":1},"v":1'),
+        "script": data.replace(b"eu-ce", b"</script><script>alert(1)</script>"),
+        "null": b"null",
+        "number": b"1",
+        "string": b'"' + b"a" * 100 + b'"',
+        "form feed": b"\x0c" + data,
+        "no-break space": "\u00a0".encode() + data,
+        "line separator": data.replace(b"urn:", "urn\u2028".encode(), 1),
+        "delete": data.replace(b"urn:", b"urn\x7f", 1),
+        "slash escaped": data.replace(b"/", b"\\/", 1),
+        "unknown escape": data.replace(b"urn:", b"urn\\x", 1),
+        "newline inside": data.replace(b"urn:", b"urn\n", 1),
+        "upper-case hex": data.replace(b"urn:", b"urn\\u00E9", 1),
+        "spaced": json.dumps(document, sort_keys=True, ensure_ascii=False).encode(),
+    }
+
+
+def test_equal__hostile_files(static_page: StaticPage, ledger_world: LedgerWorld) -> None:
+    cases = hostile_cases(ledger_world.data)
+    found = compare(static_page, list(cases.values()), ledger_world.policy)
+    for name, each in zip(cases, found, strict=True):
+        assert each.verdict == "not_valid", name
+
+
+MEBIBYTE = 1024 * 1024
+LARGE = [
+    ("[", "", 10 * MEBIBYTE),
+    ("[", "", 4 * MEBIBYTE),
+    (" ", "1", 4 * MEBIBYTE),
+    ("1", "", 4 * MEBIBYTE - 1),
+    ("[0", "]", 2 * MEBIBYTE),
+    ('{"v":', "}", MEBIBYTE // 2),
+    ('"', "", 4 * MEBIBYTE),
+]
+"""Texts that repeat one text some times before another."""
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_equal__large_files(
+    static_page: StaticPage, ledger_world: LedgerWorld, case: tuple[str, str, int]
+) -> None:
+    unit, tail, count = case
+    script = """
+        const [[unit, tail, count], policy, day] = argument;
+        const data = v.utf8(unit.repeat(count) + tail);
+        return v.verifyBundle(data, v.parsePolicy(v.utf8(policy)), day);
+    """
+    policy = ledger_world.policy
+    shown = static_page.call(script, [case, policy.to_toml(), DAY.isoformat()])
+    found = verify_bundle((unit * count + tail).encode(), policy, today=DAY)
+    assert by_page(shown) == by_python(found)
+    assert found.verdict == "not_valid"
+
+
+STRANGER_DID = did_of_key(STRANGER.public_key)
+OTHER_KEY = Key("issuer", Ed25519Signer(b"\x07" * 32))
+THIRD_KEY = Key("issuer", Ed25519Signer(b"\x08" * 32))
+
+
+def _withholding(number: int, key: Key = ISSUER_KEY) -> tuple[Record, list[str]]:
+    """Return an attestation that withholds two fields, and their disclosures."""
+    plain = attestation(number)
+    fields, hidden = withhold(plain.subject, ["listing", "measures"])
+    record = sign_record(
+        plain.document["type"][1],
+        fields,
+        record_id=plain.record_id,
+        issuer=key.issuer,
+        validity=_validity(plain),
+        created=_validity(plain).start,
+    )
+    return record, [item.text for item in hidden]
+
+
+def _validity(record: Record) -> Validity:
+    return Validity(record.valid_from, record.valid_until)
+
+
+def bundles() -> dict[str, bytes]:
+    """Return bundles of many forms, good and bad, all in logs that the log's own key signs."""
+    clock = FixedClock(NOW)
+    added = key_event_record(ISSUER_KEY, "issuer", ISSUER_KEY.issuer, clock)
+    rotated = rotation_record(
+        OTHER_KEY, "issuer", ISSUER_KEY.signer.public_key, ISSUER_KEY.issuer, clock
+    )
+    again = rotation_record(
+        THIRD_KEY, "issuer", OTHER_KEY.signer.public_key, OTHER_KEY.issuer, clock
+    )
+    revoked = revocation_record(
+        "issuer", "issuer", ISSUER_KEY.signer.public_key, "lost", ISSUER_KEY.issuer, clock
+    )
+    own = key_event_record(OTHER_KEY, "issuer", OTHER_KEY.issuer, clock)
+    record, texts = _withholding(3)
+    plain, later = attestation(4), attestation(5, issuer=OTHER_KEY.issuer)
+    last = attestation(6, issuer=THIRD_KEY.issuer)
+    stranger = make_disclosure("seller", "SELLER-2").text
+    reserved = make_disclosure("note", "<img src=x onerror=alert(1)>").text
+    return {
+        "withheld": forge(record, added),
+        "one revealed": forge(record, added, disclosures=(texts[0],)),
+        "all revealed": forge(record, added, disclosures=tuple(texts)),
+        "revealed twice": forge(record, added, disclosures=(texts[0], texts[0])),
+        "not part of it": forge(record, added, disclosures=(stranger,)),
+        "cannot be withheld": forge(record, added, disclosures=(reserved,)),
+        "no event": forge(plain, added, events=()),
+        "rotated": forge(later, added, rotated),
+        "rotated twice": forge(last, added, rotated, again),
+        "rotation left out": forge(last, added, rotated, again, events=(0, 2)),
+        "signed after rotation": forge(plain, added, rotated),
+        "revoked before": forge(plain, added, revoked),
+        "revoked later": forge(revoked, added, plain, subject=1, events=(0, 2)),
+        "another's": forge(later, added, own),
+        "stranger alone": forge(later, own),
+        "event of itself": forge(added, subject=0, events=()),
+        "event as record": forge(rotated, added),
+        "added twice": forge(plain, added, added),
+        "no witness": forge(plain, added),
+    }
+
+
+def _policies(world: LedgerWorld) -> dict[str, Policy]:
+    first = did_of_key(ISSUER_KEY.signer.public_key)
+    kinds = frozenset(KINDS)
+    base = replace(world.policy, required=frozenset(STEPS[:9]), witnesses=(), quorum=0)
+    pinned = (TrustedIssuer(first, kinds, (ISSUER_KEY.signer.public_key,)),)
+    other = (TrustedIssuer(first, kinds, (OTHER_KEY.signer.public_key,)),)
+    second = (TrustedIssuer(did_of_key(OTHER_KEY.signer.public_key), kinds),)
+    return {
+        "plain": base,
+        "all kinds": replace(base, issuers=(TrustedIssuer(first, kinds),)),
+        "pinned": replace(base, issuers=pinned),
+        "another pinned": replace(base, issuers=other),
+        "second trusted": replace(base, issuers=second),
+        "no issuer": replace(base, issuers=(TrustedIssuer(STRANGER_DID, kinds),)),
+        "no log": replace(base, logs=(VerifierKey("other.example", ED25519, STRANGER.public_key),)),
+        "quorum": world.policy,
+        "before": replace(base, as_of=DAY.replace(year=2020)),
+        "after": replace(base, as_of=DAY.replace(year=2030)),
+    }
+
+
+POLICIES = (
+    *("plain", "all kinds", "pinned", "another pinned", "second trusted"),
+    *("no issuer", "no log", "quorum", "before", "after"),
+)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_equal__bundles_of_many_forms(
+    static_page: StaticPage, ledger_world: LedgerWorld, name: str
+) -> None:
+    cases = bundles()
+    found = compare(static_page, list(cases.values()), _policies(ledger_world)[name])
+    verdicts = dict(zip(cases, (each.verdict for each in found), strict=True))
+    if name == "all kinds":
+        assert verdicts["all revealed"] == verdicts["rotated twice"] == "valid"
+        assert verdicts["signed after rotation"] == verdicts["another's"] == "not_valid"

@@ -1,0 +1,367 @@
+// Verification of a bundle, step by step: each step is valid, not valid or not checked, with its
+// cause. Nothing says valid because it was not looked at; without a policy, trust is not checked.
+// Source: docs/spec/record-and-log.md, section 8; src/carnet/ledger/verify.py.
+
+const UNREAD = ["the bundle could not be read", "验证包无法读取"];
+const NO_POLICY = ["no policy was opened: nobody is trusted yet", "未打开策略文件：尚未信任任何一方"];
+
+class Verifier {
+  constructor(data, policy, day) {
+    this.data = data;
+    this.givenPolicy = policy;
+    this.day = day;
+    this.parsed = null;
+    this.found = null;
+    this.notes = new Map();
+  }
+
+  get policy() {
+    if (!this.givenPolicy) throw new NotChecked(...NO_POLICY);
+    return this.givenPolicy;
+  }
+
+  get bundle() {
+    if (!this.found) throw new NotChecked(...UNREAD);
+    return this.found;
+  }
+
+  get logged() {
+    return this.bundle.logged;
+  }
+
+  note(text) {
+    if (!this.notes.has(text)) this.notes.set(text, parseCheckpoint(text));
+    return this.notes.get(text);
+  }
+
+  tree() {
+    const text = this.bundle.checkpoint;
+    const refusal = new NotChecked("the checkpoint could not be read", "检查点无法读取");
+    return reading(() => this.note(text), refusal);
+  }
+
+  parse() {
+    this.parsed = parseBundle(this.data);
+    return [`${this.data.length} bytes`, `${this.data.length} 字节`];
+  }
+
+  canonical() {
+    if (!this.parsed) throw new NotChecked(...UNREAD);
+    if (!isEqual(canonical(this.parsed), this.data)) {
+      throw new Refused("The file is not in its canonical spelling.", "文件不是规范写法。");
+    }
+    return ["the one spelling of this content", "内容的唯一写法"];
+  }
+
+  schema() {
+    if (!this.parsed) throw new NotChecked(...UNREAD);
+    this.found = bundleOfJson(this.parsed);
+    return [this.logged.record.kind, this.logged.record.kind];
+  }
+
+  /** Return the record's issuer and those that it followed by rotation. */
+  names() {
+    return issuersBefore(this.logged.record.issuer, this.bundle.keyEvents.map((each) => each.record));
+  }
+
+  issuer() {
+    const [record, names] = [this.logged.record, this.names()];
+    const trusted = this.policy.issuers.filter((item) => names.includes(item.id));
+    if (!trusted.length) {
+      throw new Refused(
+        `The policy does not name the issuer ${shown(record.issuer)}.`,
+        `策略未列出签发方 ${shown(record.issuer)}。`,
+      );
+    }
+    if (!trusted.some((item) => item.kinds.includes(record.kind))) {
+      throw new Refused(
+        `The policy does not trust this issuer for ${record.kind}.`,
+        `策略不信任该签发方出具 ${record.kind}。`,
+      );
+    }
+    if (trusted.some((item) => item.id === record.issuer)) return [record.issuer, record.issuer];
+    const followed = trusted[0].id;
+    return [`${record.issuer}, which followed ${followed}`, `${record.issuer}，承接 ${followed}`];
+  }
+
+  key() {
+    const [publicKey, place] = [toHex(signingKey(this.logged.record)), this.logged.index];
+    const state = new KeyState(this.roots());
+    if (!this.bundle.keyEvents.length) {
+      if (!this.roots().includes(publicKey)) {
+        throw new Refused(
+          "The policy names other keys of this issuer.",
+          "策略为该签发方列出的是其他密钥。",
+        );
+      }
+      throw new NotChecked(
+        "the bundle carries no logged event of the issuer's key",
+        "验证包没有签发方密钥的日志事件",
+      );
+    }
+    for (const event of this.bundle.keyEvents) this.applyEvent(state, event, publicKey);
+    return this.heldAt(place, state.begunAt(ISSUER_ROLE, publicKey), state.endedAt(ISSUER_ROLE, publicKey));
+  }
+
+  heldAt(place, begun, ended) {
+    if (begun === null || begun >= place) {
+      throw new Refused(
+        "No logged event of a trusted key adds the key that signed, before the record.",
+        "在该记录之前，没有由受信任密钥作出的日志事件登记该签名密钥。",
+      );
+    }
+    if (ended !== null && ended < place) {
+      throw new Refused(
+        `The key that signed was ended by log entry ${ended}, the record is ${place}.`,
+        `签名密钥已由日志条目 ${ended} 终止，而该记录位于 ${place}。`,
+      );
+    }
+    if (ended === null) return [`added by log entry ${begun}`, `由日志条目 ${begun} 登记`];
+    return [
+      `added by log entry ${begun}, ended later by ${ended}`,
+      `由日志条目 ${begun} 登记，之后由条目 ${ended} 终止`,
+    ];
+  }
+
+  /** Return the keys that the policy trusts for what the bundle is about, in hex. */
+  roots() {
+    const [kind, names] = [this.logged.record.kind, this.names()];
+    const trusted = this.policy.issuers.filter(
+      (item) => names.includes(item.id) && item.kinds.includes(kind),
+    );
+    const oldest = names[names.length - 1];
+    const keyOf = (id) => toHex(keyOfMultibase(id.slice(DID_KEY.length)));
+    // Whether the issuer is trusted is for its own step; here its keys still have to agree.
+    if (!trusted.length && oldest.startsWith(DID_KEY)) return [keyOf(oldest)];
+    const own = trusted.filter((item) => item.id.startsWith(DID_KEY) && !item.keys.length);
+    return [...trusted.flatMap((item) => item.keys), ...own.map((item) => keyOf(item.id))];
+  }
+
+  applyEvent(state, event, publicKey) {
+    const [{ record }, { logged }] = [event, this];
+    if (!this.names().includes(record.issuer)) {
+      throw new Refused(
+        "A key event is not by the issuer of the record.",
+        "密钥事件不是由记录签发方作出。",
+      );
+    }
+    const statement = statementOf(record);
+    const ended = statement.event === REVOKE ? statement.publicKey : statement.previous;
+    const isEnd = statement.role === ISSUER_ROLE && ended === publicKey;
+    if (event.index === logged.index || (event.index > logged.index && !isEnd)) {
+      throw new Refused(
+        `The key event at ${event.index} is not before the record.`,
+        `位于 ${event.index} 的密钥事件不早于记录。`,
+      );
+    }
+    this.checkIncluded(event);
+    state.apply(event.index, statement);
+  }
+
+  checkIncluded(logged) {
+    if (canonicalText(logged.entry) !== canonicalText(entryOf(logged.record))) {
+      throw new Refused("The log entry does not follow from the record.", "日志条目与记录不符。");
+    }
+    const tree = this.tree();
+    verifyInclusion(leafHash(canonical(logged.entry)), logged.index, tree.size, logged.inclusion, tree.root);
+  }
+
+  signature() {
+    const { record } = this.logged;
+    verifyProof(record.document, signingKey(record));
+    return ["Ed25519, eddsa-jcs-2022", "Ed25519，eddsa-jcs-2022"];
+  }
+
+  disclosures() {
+    const [{ record }, texts] = [this.logged, this.bundle.disclosures];
+    const fields = reveal(record.subject, texts);
+    if (record.kind !== KEY_EVENT) checkDisclosed(fields);
+    const withheld = (record.subject.get("_sd") ?? []).length - texts.length;
+    return [
+      `${texts.length} revealed, ${withheld} withheld`,
+      `披露 ${texts.length} 项，隐藏 ${withheld} 项`,
+    ];
+  }
+
+  inclusion() {
+    this.checkIncluded(this.logged);
+    const [{ index }, { size }] = [this.logged, this.tree()];
+    return [`entry ${index} of ${size}`, `第 ${index} 个条目，共 ${size} 个`];
+  }
+
+  checkLog(signed, origin) {
+    const keys = this.policy.logs.filter((key) => key.name === origin);
+    if (!keys.length) {
+      throw new Refused(
+        `The policy does not name the log ${shown(origin)}.`,
+        `策略未列出日志 ${shown(origin)}。`,
+      );
+    }
+    // Around a change of its key a log signs with both: every line that is there must hold.
+    const present = keys.filter((key) => signaturesOf(signed.note, key).length);
+    for (const key of present.length ? present : keys) verifyCheckpoint(signed, key);
+  }
+
+  checkpoint() {
+    const signed = this.note(this.bundle.checkpoint);
+    this.checkLog(signed, signed.origin);
+    return [`${signed.origin}, size ${signed.size}`, `${signed.origin}，大小 ${signed.size}`];
+  }
+
+  witnesses() {
+    const signed = [this.tree()];
+    const { policy } = this;
+    // The bundle names all of them, trusted or not, so that no line can be put in or left out.
+    const named = new Map(
+      this.bundle.cosigners.map(parseVerifierKey).map((key) => [key.toText(), key]),
+    );
+    if (this.bundle.consistency) signed.push(this.note(this.bundle.consistency.checkpoint));
+    const seen = new Set(signed.flatMap((item) => this.checkSigners(item, [...named.values()])));
+    if ([...named.keys()].some((name) => !seen.has(name))) {
+      throw new Refused("A named cosigner did not sign.", "所列联署方没有签名。");
+    }
+    const count = [...seen].filter((name) => policy.witnesses.has(name)).length;
+    if (count < policy.quorum) {
+      throw new Refused(
+        `${count} trusted witnesses cosigned, the policy asks for ${policy.quorum}.`,
+        `受信任的见证者有 ${count} 个联署，策略要求 ${policy.quorum} 个。`,
+      );
+    }
+    if (policy.quorum === 0) throw new NotChecked("the policy asks for no witness", "策略未要求见证者");
+    return [`${count} of ${policy.quorum}`, `${count} / ${policy.quorum}`];
+  }
+
+  /** Return the witnesses that signed a note, none of whose lines may be left unexplained. */
+  checkSigners(signed, named) {
+    const logs = this.policy.logs.filter((key) => key.name === signed.origin);
+    const cosigners = named.filter(
+      (key) => key.type === NOTE_COSIGNATURE && signaturesOf(signed.note, key).length,
+    );
+    for (const key of cosigners) verifyCosignature(signed, key);
+    const explained = [...logs, ...cosigners];
+    for (const line of signed.note.signatures) {
+      if (!explained.some((key) => key.name === line.name && key.keyId === line.keyId)) {
+        throw new Refused(
+          `The bundle does not name the key of the signature by ${shown(line.name)}.`,
+          `验证包未列出 ${shown(line.name)} 签名所用的密钥。`,
+        );
+      }
+    }
+    return cosigners.map((key) => key.toText());
+  }
+
+  consistency() {
+    const newer = this.bundle.consistency;
+    if (!newer) {
+      throw new NotChecked("there is no other checkpoint to compare with", "没有可比较的其他检查点");
+    }
+    const [older, head] = [this.tree(), this.note(newer.checkpoint)];
+    this.checkLog(head, older.origin);
+    verifyConsistency(older.size, head.size, newer.proof, older.root, head.root);
+    return [`size ${older.size} within ${head.size}`, `大小 ${older.size} 是 ${head.size} 的前缀`];
+  }
+
+  status() {
+    const reference = this.logged.entry.get("statusRef");
+    if (reference !== null) {
+      throw new Refused(
+        `The record names the status list ${shown(reference)}, the bundle has none.`,
+        `记录指明状态列表 ${shown(reference)}，而验证包中没有。`,
+      );
+    }
+    throw new NotChecked("the record names no status list", "记录没有指明状态列表");
+  }
+
+  supersession() {
+    const { kind } = this.logged.record;
+    throw new NotChecked(
+      `without a status list nothing shows that no later ${kind} replaces this one`,
+      `没有状态列表，无法表明没有后续的 ${kind} 取代本记录`,
+    );
+  }
+
+  validity() {
+    const { document } = this.logged.record;
+    const start = dayOf(document.get("validFrom"));
+    const until = document.has("validUntil") ? dayOf(document.get("validUntil")) : null;
+    if (this.day < start) {
+      throw new Refused(
+        `The record is valid from ${start}, the day is ${this.day}.`,
+        `记录自 ${start} 起有效，而判断日期为 ${this.day}。`,
+      );
+    }
+    if (until !== null && this.day > until) {
+      throw new Refused(
+        `The record was valid until ${until}, the day is ${this.day}.`,
+        `记录的有效期至 ${until}，而判断日期为 ${this.day}。`,
+      );
+    }
+    const last = until ?? "...";
+    return [
+      `${start} to ${last}, judged on ${this.day}`,
+      `${start} 至 ${last}，判断日期 ${this.day}`,
+    ];
+  }
+
+  anchor() {
+    const found = this.bundle.anchor;
+    if (!found) throw new NotChecked("the bundle names no anchor", "验证包没有指明锚定");
+    if (!this.policy.anchors.has(`${found.chainId} ${found.contract}`)) {
+      throw new Refused(
+        `The policy does not name ${found.contract} on chain ${found.chainId}.`,
+        `策略未列出链 ${found.chainId} 上的登记合约 ${found.contract}。`,
+      );
+    }
+    this.checkAnchored(found);
+    throw new NotChecked(
+      "no chain was read (offline, or no node named)",
+      "未读取链（离线，或未指定节点）",
+    );
+  }
+
+  checkAnchored(found) {
+    const trees = [this.tree()];
+    if (this.bundle.consistency) trees.push(this.note(this.bundle.consistency.checkpoint));
+    if (found.originHash !== toHex(sha256(utf8(trees[0].origin)))) {
+      throw new Refused("The anchor is of another log.", "锚定属于其他日志。");
+    }
+    if (!trees.some((tree) => tree.size === found.size)) {
+      throw new Refused(
+        `The bundle has no checkpoint of the anchored size ${found.size}.`,
+        `验证包没有锚定大小 ${found.size} 的检查点。`,
+      );
+    }
+  }
+}
+
+function runStep(verifier, name) {
+  try {
+    const [en, zh] = verifier[name]();
+    return { name, verdict: "valid", cause: { en, zh } };
+  } catch (error) {
+    if (error instanceof Refused) return { name, verdict: "not_valid", cause: error.cause };
+    if (error instanceof NotChecked) return { name, verdict: "not_checked", cause: error.cause };
+    // A fault of the page itself: whatever it is, a verdict comes out, and it is not valid.
+    const detail = String(error);
+    const cause = { en: `the page failed (${detail})`, zh: `页面出错（${detail}）` };
+    return { name, verdict: "not_checked", cause };
+  }
+}
+
+/**
+ * Return what a bundle proves under a policy.
+ *
+ * @param {Uint8Array} data The bytes of the file, from anyone.
+ * @param {object|null} policy From parsePolicy; null where the reader has opened none.
+ * @param {string} today The UTC day at which validity is judged, unless the policy names one.
+ */
+function verifyBundle(data, policy, today) {
+  const verifier = new Verifier(data, policy, policy?.asOf ?? today);
+  const steps = STEPS.map((name) => runStep(verifier, name));
+  const required = policy?.required ?? new Set(STEPS.slice(0, STEPS.indexOf("witnesses")));
+  const isOpen = steps.some((step) => required.has(step.name) && step.verdict !== "valid");
+  const isBroken = steps.some((step) => step.verdict === "not_valid");
+  const isFaulty = steps.some((step) => step.cause.en.startsWith("the page failed"));
+  const verdict = isBroken ? "not_valid" : isOpen || isFaulty ? "not_checked" : "valid";
+  return { verdict, steps };
+}
