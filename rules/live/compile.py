@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.ast import Pack
 from carnet.rules.case import Run
 from carnet.rules.live.forms import CompiledRule, RuleCompiler
-from carnet.rules.live.patterns import CASE, CASE_TYPE, Layout, NotPlainError, Term
+from carnet.rules.live.patterns import CASE, CASE_TYPE, Form, Layout, NotPlainError, Term
 from carnet.rules.live.protocol import RAN
 from carnet.rules.run import start_run, unverified_of
 
@@ -30,8 +30,6 @@ PROPERTIES_MAX = 240
 """durable-rules fails at the 255th property of one message; this stays clear of it."""
 _FIXED_PROPERTIES = 7
 _COMPANIONS = 3
-
-Form = Literal["plain", "kleene"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +230,7 @@ class _Planner:
             try:
                 has_room = draft.add(index, self._run, self._tags)
             except (NotPlainError, RulePackError):
-                if form == "kleene":
+                if form != "plain":
                     raise
                 # What is wrong with the rule, if anything, its other forms tell.
                 draft.rules.append(index)
@@ -261,6 +259,11 @@ class _Planner:
         self._shards.append(shard)
         return shard
 
+    def check(self) -> None:
+        """Compile the widest form of every rule, which bounds what the others can become."""
+        for draft, _ in self._fill("widest", range(len(self._run.pack.rules))):
+            self._add(draft, self._tags)
+
     def plan(self) -> Plan:
         """Return the plan."""
         groups = []
@@ -286,9 +289,9 @@ def compile_plan(run: Run) -> Plan:
 
 
 def check_compiles(pack: Pack) -> None:
-    """Refuse a pack that the live engine could not run.
+    """Refuse a pack that the live engine could not run, on any date and whatever is confirmed.
 
     Raises:
         RulePackError: A rule cannot be brought into the safe profile.
     """
-    compile_plan(start_run(pack, pack.effective_from, unverified_of(pack)))
+    _Planner(start_run(pack, pack.effective_from, unverified_of(pack))).check()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 from carnet.rules.ast import Line, Rule, Without
 from carnet.rules.case import Run
@@ -28,6 +28,7 @@ from carnet.rules.live.patterns import (
     PATTERNS_MAX,
     Alternatives,
     Conjunction,
+    Form,
     Layout,
     Pair,
     Placer,
@@ -104,7 +105,8 @@ class RuleCompiler:
         run: The run, whose date and parameters are constants.
         layout: Where properties are noted.
         tags: The number of each fact type.
-        form: `plain`, or `kleene` for the other two.
+        form: `plain`, or `kleene` for the other two, or `widest`: those with as many alternatives
+            as they have on any date and whatever is confirmed.
 
     Raises:
         RulePackError: The rule cannot be brought into the safe profile.
@@ -118,12 +120,12 @@ class RuleCompiler:
         run: Run,
         layout: Layout,
         tags: Mapping[str, int],
-        form: Literal["plain", "kleene"],
+        form: Form,
     ) -> None:
         self._index = index
         self._rule, types = _engine_aliases(rule)
         self._is_plain = form == "plain"
-        self._placer = Placer(self._rule, run, layout, types, is_plain=self._is_plain)
+        self._placer = Placer(self._rule, run, layout, types, form)
         self._tags = tags
         self._computing = run.computing
 

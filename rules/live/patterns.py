@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from carnet.core.clock import day_number
 from carnet.core.errors import RulePackError
@@ -65,6 +65,8 @@ ITEMS_MAX = 16
 PATTERNS_MAX = 64
 """Patterns that the alternatives of one rule may multiply out to."""
 
+Form = Literal["plain", "kleene", "widest"]
+"""The forms that a rule is compiled to; the widest is never run, it bounds the others."""
 Conjunction = tuple[dict[str, Any], ...]
 Alternatives = tuple[Conjunction, ...]
 """One of several conjunctions; none is never true, an empty one always."""
@@ -270,13 +272,16 @@ class Placer:
         run: The run, whose date and parameters are constants.
         layout: Where properties are noted.
         types: Fact type of every matched alias.
-        is_plain: Whether the plain form is asked for; both forms of the pairs are then the same.
+        form: In the plain form both forms of the pairs are the same. In the widest, what is
+            constant in a run is taken to be known and to leave the rest open, so that a rule has
+            as many alternatives as it can have on any date and whatever is confirmed.
     """
 
     def __init__(
-        self, rule: Rule, run: Run, layout: Layout, types: Mapping[str, str], *, is_plain: bool
+        self, rule: Rule, run: Run, layout: Layout, types: Mapping[str, str], form: Form
     ) -> None:
-        self._is_plain = is_plain
+        self._is_plain = form == "plain"
+        self._is_widest = form == "widest"
         self._rule = rule
         self._run = run
         self._layout = layout
@@ -399,7 +404,9 @@ class Placer:
         """Return a side; `own` makes one that reads no matched fact a property of the message."""
         constant = constant_of(value, self._run)
         if isinstance(constant, Unknown):
-            return constant
+            if not self._is_widest:
+                return constant
+            constant = 0
         if constant is not None and not own:
             return Side("", -1, self._layout.encode(constant))
         if constant is not None:
@@ -420,6 +427,8 @@ class Placer:
                 raise NotPlainError
             return NEVER, ALWAYS
         if left.is_constant and right.is_constant:
+            if self._is_widest:
+                return ALWAYS, ALWAYS
             verdict = verdict_of(condition, {}, Case(self._run, Fact("", "", {})))
             return (ALWAYS, ALWAYS) if verdict is True else (NEVER, NEVER)
         if left.is_own:
