@@ -251,11 +251,11 @@ class Verifier {
   }
 
   consistency() {
-    const newer = this.bundle.consistency;
+    const [newer, older] = [this.bundle.consistency, this.tree()];
     if (!newer) {
       throw new NotChecked("there is no other checkpoint to compare with", "没有可比较的其他检查点");
     }
-    const [older, head] = [this.tree(), this.note(newer.checkpoint)];
+    const head = this.note(newer.checkpoint);
     this.checkLog(head, older.origin);
     verifyConsistency(older.size, head.size, newer.proof, older.root, head.root);
     return [`size ${older.size} within ${head.size}`, `大小 ${older.size} 是 ${head.size} 的前缀`];

@@ -80,7 +80,10 @@ function statedFields(data) {
     if (stated.has(name)) members.set(name, stated.get(name));
   }
   for (const [name, value] of fields) members.set(name, value);
-  return [...members].filter(([name]) => Object.hasOwn(FIELD_TITLES, name));
+  return Object.keys(FIELD_TITLES)
+    .filter((name) => members.has(name))
+    .map((name) => [name, fieldText(members.get(name))])
+    .filter(([, text]) => text);
 }
 
 function paintRecord() {
@@ -94,7 +97,7 @@ function paintRecord() {
   byId("fields").replaceChildren(
     ...fields.flatMap(([name, value]) => [
       make("dt", "", say(FIELD_TITLES[name])),
-      make("dd", "", fieldText(value) || "–"),
+      make("dd", "", value),
     ]),
   );
 }
@@ -111,7 +114,7 @@ function paintVerdict(name, title, reason) {
 function paintPolicy() {
   const { policy, policyCause, policyName } = view;
   const line = byId("policy-state");
-  line.className = policyCause ? "bad" : policy ? "good" : "";
+  line.className = `state ${policyCause ? "bad" : policy ? "good" : ""}`;
   byId("remove-policy").hidden = !policy && !policyCause;
   if (policyCause) line.textContent = `${policyName}: ${say(policyCause)}`;
   else if (!policy) line.textContent = say(WORDS.noPolicy);
@@ -121,7 +124,7 @@ function paintPolicy() {
     line.textContent =
       view.language === "zh"
         ? `${policyName}：签发方 ${counts.issuers}，日志 ${counts.logs}，见证者 ${quorum} / ${counts.witnesses}`
-        : `${policyName}: ${counts.issuers} issuers, ${counts.logs} logs, ${quorum} of ${counts.witnesses} witnesses`;
+        : `${policyName}: issuers ${counts.issuers}, logs ${counts.logs}, witnesses ${quorum} of ${counts.witnesses}`;
   }
 }
 
@@ -133,10 +136,15 @@ function policyOfView() {
   return view.policy && dayNumber(day) !== null ? { ...view.policy, asOf: day } : view.policy;
 }
 
+/** Return the name of the bundle and its digest, by which a print can be matched with the file. */
+function bundleLine() {
+  return [`${view.dataName} `, make("code", "", `SHA-256 ${toHex(sha256(view.data))}`)];
+}
+
 function paintResult() {
   const isShown = view.data !== null && !view.policyCause && !view.fault;
   byId("result").hidden = !isShown;
-  byId("bundle-state").textContent = view.dataName;
+  byId("bundle-state").replaceChildren(...(isShown ? bundleLine() : [view.dataName]));
   if (view.fault || view.policyCause) {
     paintVerdict("not_checked", say(VERDICTS.not_checked), say(view.fault ?? view.policyCause));
   } else if (!isShown) {
