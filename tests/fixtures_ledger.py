@@ -1,5 +1,6 @@
 """A small real log with a bundle, its policy and a reader of the chain, made once."""
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -195,3 +196,12 @@ def ledger_world(
     engine = open_engine(f"sqlite:///{folder / 'carnet.db'}")
     yield _make_world(engine, folder)
     engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _own_verifier_state(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let what one test's verifier has seen be seen by no other, nor by the user's own."""
+    folder = tmp_path_factory.getbasetemp() / f"state-{secrets.token_hex(8)}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))

@@ -1,8 +1,11 @@
 """Files that are whole or absent: written beside their place, synced, then moved into it."""
 
+import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -136,3 +139,18 @@ def make_private_folder(path: Path) -> None:
     """Make a folder that only its owner can enter (0700); one that exists is given that mode."""
     path.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
     path.chmod(PRIVATE_FOLDER_MODE)
+
+
+@contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Hold a private folder, made if it is absent, for one process at a time.
+
+    The lock is the kernel's: it ends with the process that holds it, however that ends.
+    """
+    path.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+    descriptor = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

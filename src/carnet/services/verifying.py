@@ -4,20 +4,35 @@ The chain is read by three requests to the node that the lender names: its chain
 registry has code, and one ``rootAt``. Whatever goes wrong there leaves the step not checked.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
+from typing import Final
 
 from eth_utils.crypto import keccak
 
 from carnet.chain.rpc import RpcClient
 from carnet.core.digests import DIGEST_SIZE
-from carnet.core.errors import ChainUnavailableError
+from carnet.core.errors import (
+    ChainUnavailableError,
+    ConflictError,
+    InputError,
+    RecordFormatError,
+    VerificationError,
+)
 from carnet.core.text import Text
 from carnet.ledger.bundle import AnchorCoordinates
-from carnet.ledger.policy import parse_policy
+from carnet.ledger.checkpoint import SignedCheckpoint
+from carnet.ledger.policy import Policy, parse_policy
+from carnet.ledger.seen import ConsistencyProof, parse_consistency
 from carnet.ledger.verify import AnchorReader, Verification, verify_bundle
+from carnet.services.seen import SeenStore
 
 TIMEOUT_S = 5.0
+ATTEMPTS_MAX: Final = 8
+"""How often a bundle is verified again because another verification moved the state meanwhile."""
+
 ROOT_AT = keccak(text="rootAt(bytes32,uint64)")[:4]
 _NO_ROOT = bytes(DIGEST_SIZE)
 
@@ -78,6 +93,8 @@ def verify_file(
     today: date,
     as_of: date | None = None,
     rpc_url: str | None = None,
+    state: Path | None = None,
+    proofs: Sequence[bytes] = (),
 ) -> Verification:
     """Return what the bytes of a bundle prove under the bytes of a policy.
 
@@ -87,12 +104,67 @@ def verify_file(
         today: The UTC day at which validity is judged, unless the policy names one.
         as_of: The day at which validity is judged, whatever the policy names.
         rpc_url: The node to read the anchor from; None to stay offline.
+        state: The folder that remembers what was seen of each log; None to remember nothing.
+        proofs: Consistency proofs, each as ``carnet log consistency`` prints it.
 
     Raises:
-        InputError: The policy cannot be used.
+        InputError: The policy, a proof or the state cannot be used.
+        ConflictError: Other verifications keep moving the state.
     """
     trusted = parse_policy(policy)
     if as_of is not None:
         trusted = replace(trusted, as_of=as_of)
     reader = anchor_reader(rpc_url) if rpc_url else None
-    return verify_bundle(data, trusted, today=today, read_anchor=reader)
+    given = [_consistency(item) for item in proofs]
+    if state is None:
+        return verify_bundle(data, trusted, today=today, read_anchor=reader, proofs=given)
+    store = SeenStore(state, trusted.logs)
+    for _ in range(ATTEMPTS_MAX):
+        found, before = _verify_with_state(data, trusted, today, reader, store, given)
+        if found.newest is None or store.advance(before, found.newest):
+            return found
+    raise ConflictError(
+        "CRN-V-044",
+        Text(
+            f"What was seen before changed {ATTEMPTS_MAX} times while the bundle was verified.",
+            f"核验期间，所见检查点的记录改变了 {ATTEMPTS_MAX} 次。",
+        ),
+        Text("Run the command again.", "请重新运行该命令。"),
+    )
+
+
+def _verify_with_state(
+    data: bytes,
+    policy: Policy,
+    today: date,
+    read_anchor: AnchorReader | None,
+    store: SeenStore,
+    proofs: Sequence[ConsistencyProof],
+) -> tuple[Verification, SignedCheckpoint | None]:
+    seen: list[SignedCheckpoint | None] = []
+
+    def read(origin: str) -> SignedCheckpoint | None:
+        seen.append(store.read(origin))
+        return seen[-1]
+
+    found = verify_bundle(
+        data, policy, today=today, read_anchor=read_anchor, read_seen=read, proofs=proofs
+    )
+    return found, seen[-1] if seen else None
+
+
+def _consistency(data: bytes) -> ConsistencyProof:
+    try:
+        return parse_consistency(data)
+    except (RecordFormatError, VerificationError) as error:
+        raise InputError(
+            "CRN-V-043",
+            Text(
+                f"The consistency proof cannot be used: {error.message.en}",
+                f"无法使用该一致性证明：{error.message.zh}",
+            ),
+            Text(
+                "Give the output of `carnet log consistency` as it is.",
+                "请原样提供 `carnet log consistency` 的输出。",
+            ),
+        ) from error
