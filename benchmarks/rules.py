@@ -2,10 +2,13 @@
 
 The workload is one product with three certificates, and three rules: a certificate has expired,
 one expires soon, a declaration of conformity in date is missing. Carnet reads the rules from
-benchmarks/packs/certificates; each peer has them in its own language (rules_engines/peers.py). All
-start from the same facts (Python objects; for engines of tables, Parquet files of them), end with
-the same list of (product, rule, certificate), compared by digest. Engines run in turns, round after
-round, and the median counts, so that whatever else the machine does slows all of them.
+benchmarks/packs/certificates; each peer has them in its own language (rules_engines/peers.py).
+
+All end with the same list of (product, rule, certificate), compared by digest. They start from the
+same facts as Python objects; `polars`, `duckdb-sql` and `bulk-files` from Parquet files of them;
+`bulk` and `duckdb-sql-findings`, which make whole findings with texts, from tables. Of all these
+`bulk-files` alone checks every value that it reads. Engines run in turns, round after round, and
+the median counts, so that whatever else the machine does slows all of them.
 
 Prints the table and the targets, and exits 1 if a target is missed or two engines differ.
 
@@ -32,7 +35,7 @@ MISSING_NOTE = Path(os.environ.get("CARNET_BENCH_PEERS", "")) / "missing.json"
 
 OURS = (
     "live-single", "live-pool", "live-decisions", "reference", "reference-decisions",
-    "bare-loop", "pool-loop-single", "pool-loop", "bulk",
+    "bare-loop", "pool-loop-single", "pool-loop", "bulk", "bulk-files",
 )  # fmt: skip
 REQUIRED_BY = {
     "clips": "clipspy",
@@ -47,7 +50,10 @@ PEERS = (
     "plain-python", "clips", "drools", "zen", "cel-expr-python", "common-expression-language",
     "datalogic", "polars", "duckdb-sql", "duckdb-sql-findings",
 )  # fmt: skip
-FOR_MILLIONS = {"plain-python", "polars", "duckdb-sql", "duckdb-sql-findings", "bulk", "live-pool"}
+FOR_MILLIONS = {
+    "plain-python", "polars", "duckdb-sql", "duckdb-sql-findings", "bulk", "bulk-files",
+    "live-pool",
+}  # fmt: skip
 MILLION = 1_000_000
 ROUNDS = {1_000: 7, 10_000: 5, 100_000: 3, MILLION: 1}
 SLOW = {"zen", "drools", "reference-decisions", "live-decisions", "common-expression-language"}

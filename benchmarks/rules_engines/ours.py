@@ -9,6 +9,7 @@ Carnet's whole decisions of it, with texts in both languages, values and citatio
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -86,29 +87,62 @@ def _decisions(engine: str) -> None:
     serve(run, facts_of)
 
 
-def _bulk() -> None:
-    """Decide facts in Parquet files; the texts are made too, and the findings are read as rows."""
+_MAKE = "CREATE TABLE made AS FROM r_finding"
+"""Every column of the findings, texts too."""
+_LISTED = "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END FROM made"
+
+
+def _parquet(records: Sequence[Record]) -> Path:
     import pyarrow as pa
     from pyarrow import parquet
 
+    folder = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
+    for kind in ("product", "certificate"):
+        rows = [{"id": name, **fields} for of, name, fields in records if of == kind]
+        parquet.write_table(pa.Table.from_pylist(rows), folder / f"{kind}.parquet")
+    return folder
+
+
+def _bulk_files() -> None:
+    """Decide facts in Parquet files, every value checked; findings are read as rows."""
     from carnet.rules.bulk.run import open_run
     from carnet.rules.bulk.sources import FactFiles
 
     pack = load_pack(PACK)
 
-    def load(records: Sequence[Record]) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
-        for kind in ("product", "certificate"):
-            rows = [{"id": name, **fields} for of, name, fields in records if of == kind]
-            parquet.write_table(pa.Table.from_pylist(rows), folder / f"{kind}.parquet")
-        return folder
-
     def run(folder: Path) -> list[Match]:
         with open_run(pack, FactFiles(folder), AS_OF) as results:
-            return results.database.rows(
-                "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END"
-                " FROM r_finding"
-            )
+            results.database.execute(_MAKE)
+            return results.database.rows(_LISTED)
+
+    serve(run, _parquet)
+
+
+def _bulk() -> None:
+    """Compile the pack and decide facts that were checked and stand in tables."""
+    from carnet.rules.bulk.compile import compile_pack
+    from carnet.rules.bulk.duck import BulkDatabase
+    from carnet.rules.bulk.run import open_facts
+    from carnet.rules.bulk.sources import FactFiles
+
+    pack, opened = load_pack(PACK), ExitStack()
+
+    def load(records: Sequence[Record]) -> BulkDatabase:
+        opened.close()
+        return opened.enter_context(open_facts(FactFiles(_parquet(records))))
+
+    def run(database: BulkDatabase) -> list[Match]:
+        steps = compile_pack(pack, AS_OF, frozenset())
+        database.run(steps)
+        database.execute(_MAKE)
+        found: list[Match] = database.rows(_LISTED)
+        database.execute("DROP TABLE made")
+        present = database.tables()
+        for step in reversed(steps):
+            if step.name in present:
+                kind = "VIEW" if step.is_view else "TABLE"
+                database.execute(f'DROP {kind} "{step.name}"')
+        return found
 
     serve(run, load)
 
@@ -198,6 +232,7 @@ ENGINES: dict[str, Callable[[], None]] = {
     "reference": _reference,
     "reference-decisions": lambda: _decisions("reference"),
     "bulk": _bulk,
+    "bulk-files": _bulk_files,
     "bare-loop": _bare_loop,
     "pool-loop-single": lambda: _pool_loop(1),
     "pool-loop": lambda: _pool_loop(2),

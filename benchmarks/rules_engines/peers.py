@@ -382,26 +382,49 @@ FROM product p;
 """
 
 
-def _duckdb(*, with_texts: bool) -> None:
-    import duckdb
+_LISTED = (
+    "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END FROM r_finding"
+)
 
-    matches = _HAND_WRITTEN.format(**_NAMES)
-    query = f"SELECT * FROM ({matches}) AS m(product, rule, certificate)"
-    findings = _FINDINGS.format(**_NAMES, matches=query)
-    listed = (
-        "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END FROM r_finding"
-    )
+
+def _duckdb_query() -> str:
+    return f"SELECT * FROM ({_HAND_WRITTEN.format(**_NAMES)}) AS m(product, rule, certificate)"
+
+
+def _duckdb() -> None:
+    """Match rows of Parquet files as they are."""
+    import duckdb
 
     def evaluate(folder: Path) -> list[Match]:
         with duckdb.connect() as connection:
             for kind in ("product", "certificate"):
                 path = folder / f"{kind}.parquet"
                 connection.execute(f"CREATE VIEW {kind} AS FROM read_parquet('{path}')")
-            if with_texts:
-                connection.execute(findings)
-            return connection.execute(listed if with_texts else query).fetchall()
+            return connection.execute(_duckdb_query()).fetchall()
 
     serve(evaluate, _parquet)
+
+
+def _duckdb_findings() -> None:
+    """Make findings with their texts, and verdicts, of rows that stand in tables."""
+    import duckdb
+
+    findings = _FINDINGS.format(**_NAMES, matches=_duckdb_query())
+
+    def load(facts: Sequence[Record]) -> Any:
+        connection, folder = duckdb.connect(), _parquet(facts)
+        for kind in ("product", "certificate"):
+            path = folder / f"{kind}.parquet"
+            connection.execute(f"CREATE TABLE {kind} AS FROM read_parquet('{path}')")
+        return connection
+
+    def evaluate(connection: Any) -> list[Match]:
+        connection.execute(findings)
+        found: list[Match] = connection.execute(_LISTED).fetchall()
+        connection.execute("DROP TABLE matched; DROP TABLE r_finding; DROP TABLE r_case")
+        return found
+
+    serve(evaluate, load)
 
 
 PEERS: dict[str, Callable[[], None]] = {
@@ -413,8 +436,8 @@ PEERS: dict[str, Callable[[], None]] = {
     "common-expression-language": _common_expression_language,
     "datalogic": _datalogic,
     "polars": _polars,
-    "duckdb-sql": lambda: _duckdb(with_texts=False),
-    "duckdb-sql-findings": lambda: _duckdb(with_texts=True),
+    "duckdb-sql": _duckdb,
+    "duckdb-sql-findings": _duckdb_findings,
 }
 
 if __name__ == "__main__":
