@@ -163,7 +163,7 @@ def test_page__without_a_policy_trusts_nobody(
     page = open_page(locale="en-GB").page
     give(page, ledger_world.data)
     assert verdict(page) == "not_checked"
-    found = dict(zip(STEPS, verdicts(page), strict=True))
+    found: dict[str, str] = dict(zip(STEPS, verdicts(page), strict=True))
     unsure = {"issuer", "key", "checkpoint", "witnesses", "consistency", "anchor"}
     assert {name for name in unsure if found[name] == "not_checked"} == unsure
     assert found["signature"] == found["inclusion"] == "valid"
