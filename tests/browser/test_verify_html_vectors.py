@@ -120,6 +120,10 @@ def _edge_cases() -> list[tuple[bytes, bytes, bytes]]:
                 key = _multiple(secret, key_torsion)
                 point = _multiple(nonce, nonce_torsion)
                 cases.append((key, message, point + _response(point, key, message, nonce, secret)))
+    for point in low:
+        # Without a nonce the equation holds for the neutral R, which has low order all the same.
+        key = _multiple(secret, None)
+        cases.append((key, b"x", point + _response(point, key, b"x", 0, secret)))
     for key in (*low, *second, public, bytes(range(32, 64))):
         for point in (*low, *second[:4], public):
             cases.append((key, b"x", point + bytes(32)))
