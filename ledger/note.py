@@ -145,6 +145,27 @@ def _parse_signature(name: str, encoded: str) -> NoteSignature:
     return NoteSignature(name, data[:KEY_ID_SIZE], data[KEY_ID_SIZE:])
 
 
+def is_key_name(text: str) -> bool:
+    """Return whether a text can name a key: not empty, no space, no plus, no control character."""
+    return _NAME.fullmatch(text) is not None
+
+
+def parse_signature_lines(text: str) -> list[NoteSignature]:
+    """Return the signatures of lines that stand alone, as a witness gives them.
+
+    Raises:
+        CheckpointError: There is none, or the text is not exactly signature lines.
+    """
+    if len(text) > NOTE_SIZE_MAX:
+        raise note_error(f"it is longer than {NOTE_SIZE_MAX} characters", "超过长度上限")
+    found = [_parse_signature(*line) for line in _SIGNATURE_LINE.findall(text)]
+    if not found or len(found) > SIGNATURES_MAX:
+        raise note_error("it has no signature, or too many", "没有签名，或签名过多")
+    if "".join(item.to_line() for item in found) != text:
+        raise note_error("a line is not a signature line", "存在不是签名行的行")
+    return found
+
+
 def parse_note(text: str) -> Note:
     """Return a note from its text.
 

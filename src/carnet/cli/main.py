@@ -24,6 +24,7 @@ from carnet.cli.commands import (
     serve,
     trace,
     verify,
+    witness,
     workspace,
 )
 from carnet.cli.failure import exit_code_of, print_failure
@@ -86,6 +87,7 @@ review.register(app)
 serve.register(app)
 trace.register(app)
 verify.register(app)
+witness.register(app)
 workspace.register(app)
 
 

@@ -10,8 +10,10 @@ from carnet.ledger.bundle import AnchorCoordinates, Bundle, Consistency, LoggedR
 from carnet.ledger.checkpoint import SignedCheckpoint, origin_hash
 from carnet.ledger.did import key_multibase
 from carnet.ledger.keystate import REVOKE
+from carnet.ledger.note import VerifierKey
 from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record, signing_key
+from carnet.services.cosignatures import cosigned
 from carnet.services.keys import key_events, witness_keys
 from carnet.services.workspace import Workspace
 from carnet.store import outbox
@@ -39,6 +41,7 @@ def export_bundle(workspace: Workspace, record_id: str) -> Bundle:
     if anchor is not None and not index < anchor.size <= head.checkpoint.size:
         anchor = None
     tree = reader.checkpoint(anchor.size) if anchor else head
+    (tree, first), (head, second) = cosigned(workspace, tree), cosigned(workspace, head)
     size = tree.checkpoint.size
     is_newer = head.checkpoint.size > size
     proof = reader.consistency_proof(size, head.checkpoint.size)
@@ -47,7 +50,7 @@ def export_bundle(workspace: Workspace, record_id: str) -> Bundle:
     return Bundle(
         logged=_logged(reader, record, size),
         checkpoint=tree.text,
-        cosigners=_cosigners(workspace, [tree, head]),
+        cosigners=_cosigners([*witness_keys(workspace), *first, *second], [tree, head]),
         key_events=_key_events(reader, record, events, size),
         consistency=Consistency(head.text, tuple(proof)) if is_newer else None,
         anchor=anchor,
@@ -86,11 +89,11 @@ def _logged(reader: LogReader, record: Record, size: int) -> LoggedRecord:
     return LoggedRecord(record, record.entry, index, tuple(proof))
 
 
-def _cosigners(workspace: Workspace, notes: Sequence[SignedCheckpoint]) -> tuple[str, ...]:
+def _cosigners(keys: Sequence[VerifierKey], notes: Sequence[SignedCheckpoint]) -> tuple[str, ...]:
     return tuple(
         sorted(
             key.to_text()
-            for key in witness_keys(workspace)
+            for key in set(keys)
             if any(signed.note.signatures_of(key) for signed in notes)
         )
     )

@@ -1,5 +1,6 @@
 """The policy that a lender pins to trust one workspace."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,13 +13,26 @@ from carnet.core.text import Text
 from carnet.ledger.did import did_of_key
 from carnet.ledger.entry import KEY_EVENT, KINDS
 from carnet.ledger.keys import KeyRole, current_public_key
-from carnet.ledger.policy import STEPS_ALWAYS, Policy, TrustedAnchor, TrustedIssuer
+from carnet.ledger.note import VerifierKey
+from carnet.ledger.policy import (
+    STEPS_ALWAYS,
+    Policy,
+    TrustedAnchor,
+    TrustedIssuer,
+    parse_policy,
+)
 from carnet.services.keys import first_issuer_key, log_keys, witness_keys
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
 
-def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
+def make_policy(
+    workspace: Workspace,
+    *,
+    as_of: date | None = None,
+    independent: Sequence[VerifierKey] = (),
+    quorum: int | None = None,
+) -> Policy:
     """Return the policy that trusts this workspace: its issuer, its log, its registry.
 
     It names the issuer's first key, from which logged rotations lead to the present one, and every
@@ -28,6 +42,12 @@ def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
     Args:
         workspace: The workspace.
         as_of: The day at which validity is to be judged; the day of verification where None.
+        independent: The keys of witnesses that somebody else runs.
+        quorum: How many witnesses must have cosigned; all of them where None.
+
+    Raises:
+        NotFoundError: There is no key of the issuer or the log yet.
+        InputError: There are fewer witnesses than the quorum, or one is named twice.
     """
     settings = workspace.settings
     with reading(workspace.engine) as connection:
@@ -36,7 +56,7 @@ def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
         first = first_issuer_key(connection)
         assert first is not None, "the issuer has a key"
         registry = find_deployments(connection, settings.chain_id).get(REGISTRY)
-    witnesses = tuple(witness_keys(workspace, is_current=True))
+    witnesses = (*witness_keys(workspace, is_current=True), *independent)
     required = {*STEPS_ALWAYS, "validity"}
     anchors: tuple[TrustedAnchor, ...] = ()
     if witnesses:
@@ -44,15 +64,17 @@ def make_policy(workspace: Workspace, *, as_of: date | None = None) -> Policy:
     if registry is not None:
         required.add("anchor")
         anchors = (TrustedAnchor(settings.chain_id, registry.address.lower()),)
-    return Policy(
+    policy = Policy(
         required=frozenset(required),
         issuers=(TrustedIssuer(did_of_key(first), frozenset(KINDS) - {KEY_EVENT}),),
         logs=tuple(log_keys(workspace)),
         anchors=anchors,
         witnesses=witnesses,
-        quorum=len(witnesses),
+        quorum=len(witnesses) if quorum is None else quorum,
         as_of=as_of,
     )
+    # What is written can be read again: the reader has the last word on what a policy may say.
+    return parse_policy(policy.to_toml().encode())
 
 
 def write_policy(workspace: Workspace, path: Path, *, as_of: date | None = None) -> Policy:

@@ -115,7 +115,7 @@ def verify_file(
     if as_of is not None:
         trusted = replace(trusted, as_of=as_of)
     reader = anchor_reader(rpc_url) if rpc_url else None
-    given = [_consistency(item) for item in proofs]
+    given = [read_consistency(item) for item in proofs]
     if state is None:
         return verify_bundle(data, trusted, today=today, read_anchor=reader, proofs=given)
     store = SeenStore(state, trusted.logs)
@@ -153,7 +153,12 @@ def _verify_with_state(
     return found, seen[-1] if seen else None
 
 
-def _consistency(data: bytes) -> ConsistencyProof:
+def read_consistency(data: bytes) -> ConsistencyProof:
+    """Return the proof that ``carnet log consistency`` printed.
+
+    Raises:
+        InputError: The bytes are not such a proof.
+    """
     try:
         return parse_consistency(data)
     except (RecordFormatError, VerificationError) as error:

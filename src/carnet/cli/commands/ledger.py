@@ -50,8 +50,12 @@ APPEND_HELP = t(
     "追加所有待入日志的记录并签署检查点。\n\n示例：carnet log append",
 )
 CHECKPOINT_HELP = t(
-    "Print the newest checkpoint, or that of a size.\n\nExample: carnet log checkpoint --size 12",
-    "显示最新检查点，或指定大小的检查点。\n\n示例：carnet log checkpoint --size 12",
+    "Print the newest checkpoint, or that of a size, with its cosignatures.\n\n"
+    "Cosignatures of independent witnesses are collected with --witness and --cosignature; bundles "
+    "carry them from then on.\n\nExample: carnet log checkpoint --size 12",
+    "显示最新检查点或指定大小的检查点，连同其联署。\n\n"
+    "用 --witness 和 --cosignature 收集独立见证者的联署；此后的验证包将附上这些联署。"
+    "\n\n示例：carnet log checkpoint --size 12",
 )
 CONSISTENCY_HELP = t(
     "Prove that the log of one size is a prefix of the log of another.\n\n"
@@ -60,8 +64,9 @@ CONSISTENCY_HELP = t(
 )
 POLICY_HELP = t(
     "Write the policy file that trusts this workspace, for a lender to check and keep.\n\n"
-    "Example: carnet log policy -o policy.toml",
-    "写出信任本工作区的策略文件，供资金方核对并保存。\n\n示例：carnet log policy -o policy.toml",
+    "Example: carnet log policy --witness KEY --quorum 1 -o policy.toml",
+    "写出信任本工作区的策略文件，供资金方核对并保存。\n\n"
+    "示例：carnet log policy --witness KEY --quorum 1 -o policy.toml",
 )
 BUNDLE_HELP = t(
     "Write the bundle of a record: all that a lender needs to verify it alone.\n\n"
@@ -69,6 +74,17 @@ BUNDLE_HELP = t(
     "写出记录的验证包：资金方独立核验所需的全部内容。\n\n"
     "示例：carnet bundle urn:uuid:... -o bundle.json",
 )
+WitnessOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness",
+        metavar="KEY",
+        help=t(
+            "The key of an independent witness, as `carnet witness new` prints it.",
+            "独立见证者的密钥，即 `carnet witness new` 的输出。",
+        ),
+    ),
+]
 IdArgument = Annotated[
     str,
     typer.Argument(
@@ -252,15 +268,33 @@ def log_checkpoint(
     size: Annotated[
         int | None, typer.Option("--size", help=t("Of this size.", "指定大小。"))
     ] = None,
+    witness: WitnessOption = None,
+    cosignature: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--cosignature",
+            metavar="FILE",
+            help=t(
+                "The output of `carnet witness sign` for this checkpoint; it is verified and kept.",
+                "`carnet witness sign` 对该检查点的输出；核验后保存。",
+            ),
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
 ) -> None:
-    """Print a checkpoint."""
+    """Print a checkpoint, after taking up what witnesses gave."""
+    from carnet.cli.commands.witness import read_text
     from carnet.ledger.reader import LogReader
+    from carnet.services.cosignatures import collect_cosignatures
+    from carnet.services.witnessing import witness_key
 
+    keys = [witness_key(text) for text in witness or ()]
+    lines = [read_text(path) for path in cosignature or ()]
     with open_workspace(workspace) as opened:
-        signed = LogReader(opened.engine).checkpoint(size)
+        stored = LogReader(opened.engine).checkpoint(size)
+        signed = collect_cosignatures(opened, stored, keys, lines)
     if output_format == "json":
         print_json(_checkpoint_json(signed))
     else:
@@ -289,15 +323,29 @@ def log_consistency(
 
 def log_policy(
     *,
+    witness: WitnessOption = None,
+    quorum: Annotated[
+        int | None,
+        typer.Option(
+            "--quorum",
+            min=0,
+            help=t(
+                "How many witnesses must have cosigned; default: all.",
+                "至少须有多少个见证者联署；默认为全部。",
+            ),
+        ),
+    ] = None,
     output: FileOption = STDOUT,
     workspace: WorkspaceOption = None,
     _lang: LanguageOption = None,
 ) -> None:
     """Write the policy that trusts this workspace."""
     from carnet.services.policies import make_policy
+    from carnet.services.witnessing import witness_key
 
+    keys = [witness_key(text) for text in witness or ()]
     with open_workspace(workspace) as opened:
-        text = make_policy(opened).to_toml()
+        text = make_policy(opened, independent=keys, quorum=quorum).to_toml()
     _write(output, text.encode())
 
 
