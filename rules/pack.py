@@ -300,6 +300,9 @@ def _assemble(
 ) -> Pack:
     section = header.section
     window = section.section("effective")
+    first, last = window.day("from"), window.day_or_none("to")
+    if last is not None and last < first:
+        raise window.fault(Text("'to' is before 'from'.", "'to' 早于 'from'。"))
     pack = Pack(
         id=header.id,
         version=section.matching("version", VERSION),
@@ -307,8 +310,8 @@ def _assemble(
         jurisdiction=section.string("jurisdiction"),
         authority=section.text("authority"),
         status=cast("PackStatus", section.one_of("status", ("draft", "released", "proposal"))),
-        effective_from=window.day("from"),
-        effective_to=window.day_or_none("to"),
+        effective_from=first,
+        effective_to=last,
         stage=section.integer("stage", 0, 99),
         case=case,
         paths=header.paths,

@@ -93,15 +93,15 @@ def check_stage_types(
 # --- across packs -----------------------------------------------------------------------------
 
 
-def _header(folder: Path) -> tuple[int, list[str]]:
-    """Return the stage of a pack and what it comes after; its own defects are not told here."""
+def _header(folder: Path) -> tuple[object, int, list[str]]:
+    """Return id, stage and what a pack comes after; its own defects are not told here."""
     document: Any = parse_yaml((folder / "pack.yaml").read_bytes(), "pack.yaml")
     if not isinstance(document, LocatedDict):
-        return 0, []
+        return None, 0, []
     stage, after = document.get("stage"), document.get("after")
     listed = after if isinstance(after, list) else []
     named = [name for name in listed if isinstance(name, str) and IDENTIFIER.fullmatch(name)]
-    return (stage if isinstance(stage, int) else 0), named
+    return document.get("id"), (stage if isinstance(stage, int) else 0), named
 
 
 def _circle(name: str, pack_id: str, find: FindFolder) -> list[str]:
@@ -109,7 +109,7 @@ def _circle(name: str, pack_id: str, find: FindFolder) -> list[str]:
     came_from = {name: ""}
     waiting = [name]
     for at in waiting:
-        for earlier in _header(find(at))[1]:
+        for earlier in _header(find(at))[2]:
             if earlier == pack_id:
                 way = [at]
                 while came_from[way[-1]]:
@@ -127,7 +127,12 @@ def _faults(name: str, pack_id: str, stage: int, find: FindFolder) -> Iterator[T
         shown = " -> ".join([pack_id, *circle])
         yield Text(f"The packs come after each other: {shown}.", f"规则包互为先后：{shown}。")
         return
-    other, _ = _header(find(name))
+    found, other, _ = _header(find(name))
+    if found != name:
+        yield Text(
+            f"The folder {name} holds the pack {found!r}, not {name!r}.",
+            f"文件夹 {name} 中的规则包是 {found!r}，不是 {name!r}。",
+        )
     if other >= stage:
         yield Text(
             f"{name} has the stage {other}, which is not below {stage}.",

@@ -195,6 +195,16 @@ def test_reading_a_file__refuses_what_is_no_list_of_confirmations(
         approvals.read_confirmations(path)
 
 
+def test_reading_a_file__tells_the_keys_and_no_address_of_a_library(tmp_path: Path) -> None:
+    path = tmp_path / "approvals.json"
+    path.write_text('[{"pack": "eu-ce", "date": "2026-11-23"}]')
+    with pytest.raises(InputError) as refused:
+        approvals.read_confirmations(path)
+    assert "0.approved_on: Field required" in refused.value.message.en
+    assert "pydantic" not in str(refused.value)
+    assert "approved_on: YYYY-MM-DD" in refused.value.hint.zh
+
+
 def test_reading_a_file__needs_two_officers(tmp_path: Path) -> None:
     path = tmp_path / "approvals.json"
     item = confirmation().model_dump(mode="json") | {"officers": ["officer-1"]}

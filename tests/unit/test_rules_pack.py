@@ -124,6 +124,12 @@ def test_pack__circle_of_measures_is_found(tmp_path: Path) -> None:
     assert any("rests on itself" in defect for defect in _defects(folder))
 
 
+def test_pack__window_that_ends_before_it_begins_is_a_defect_with_its_line(tmp_path: Path) -> None:
+    window = {"from": date(2026, 2, 1), "to": date(2026, 1, 31)}
+    folder = write_pack(tmp_path, rule(), effective=window)
+    assert any("is before 'from'" in defect for defect in _defects(folder))
+
+
 def test_pack__tied_parameter_values_are_refused(tmp_path: Path) -> None:
     one = parameter("days", "integer", 5)
     one["values"] = one["values"] * 2

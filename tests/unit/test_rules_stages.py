@@ -325,6 +325,13 @@ def test_check__refuses_a_stage_that_is_not_lower(shelf: Shelf) -> None:
     assert "pack.yaml:1: first has the stage 10, which is not below 10." in found
 
 
+def test_check__refuses_a_folder_that_holds_another_pack(shelf: Shelf) -> None:
+    header = shelf.earlier() / "pack.yaml"
+    header.write_text(header.read_text(encoding="utf-8").replace('"id": "first"', '"id": "other"'))
+    found = _defects(shelf.later(READS_DECISION))
+    assert "pack.yaml:1: The folder first holds the pack 'other', not 'first'." in found
+
+
 def test_check__tells_the_line_of_the_pack_it_names(shelf: Shelf) -> None:
     shelf.earlier()
     folder = shelf.later(READS_DECISION)

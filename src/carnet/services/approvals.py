@@ -77,6 +77,16 @@ class Confirmed:
         return len(self.officers) >= OFFICERS_NEEDED
 
 
+def _why_unread(path: Path, error: Exception) -> Text:
+    """Return why a file lists no confirmations: of a wrong entry, where and what."""
+    if isinstance(error, ValidationError):
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
+    else:
+        told = str(error)
+    return Text(f"{path} does not list confirmations: {told}", f"{path} 不是确认清单：{told}")
+
+
 def read_confirmations(path: Path) -> list[Confirmation]:
     """Return the confirmations that a file proposes to sign.
 
@@ -89,10 +99,12 @@ def read_confirmations(path: Path) -> list[Confirmation]:
     except (OSError, RecordFormatError, ValidationError) as error:
         raise InputError(
             "CRN-R-090",
-            Text(f"{path} does not list confirmations: {error}", f"{path} 不是确认清单：{error}"),
+            _why_unread(path, error),
             Text(
-                "Expected a JSON list; examples/approvals.json shows the form.",
-                "应为 JSON 列表；格式见 examples/approvals.json。",
+                "Expected a JSON list of {pack, parameter, source, reason: {en, zh}, officers:"
+                " [..., ...], approved_on: YYYY-MM-DD}.",
+                "应为 JSON 列表，每项为 {pack, parameter, source, reason: {en, zh}, officers:"
+                " [..., ...], approved_on: YYYY-MM-DD}。",
             ),
         ) from error
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 HELP = t(
     "Sign, as one officer, that sources say what U-tagged parameters of packs say.\n\n"
     "A parameter counts once two officers have signed it; each signs with a key of their own. "
-    "FILE is a JSON list of pack, parameter, source, reason, officers and date.\n\n"
+    "FILE is a JSON list of pack, parameter, source, reason, officers and approved_on.\n\n"
     "Example: carnet pack confirm approvals.json --officer officer-1",
     "以一名合规专员的身份签名，确认来源与规则包中 U 类参数的内容一致。\n\n"
     "每个参数须有两名合规专员签名才生效，各用自己的密钥。"
-    "FILE 为 JSON 列表，含规则包、参数、来源、理由、合规专员与日期。\n\n"
+    "FILE 为 JSON 列表，键为 pack、parameter、source、reason、officers、approved_on。\n\n"
     "示例：carnet pack confirm approvals.json --officer officer-1",
 )
 
