@@ -118,7 +118,8 @@ class _Links:
             self.sure.add(pair)
 
 
-def _too_many(closure: Closure) -> Unknown:
+def too_many(closure: Closure) -> Unknown:
+    """Return that a case has too many pairs."""
     name = closure.name
     return Unknown(
         Text(
@@ -155,7 +156,7 @@ def compute_closure(closure: Closure, case: Case) -> ComputedFacts | Unknown:
     try:
         ways = shortest_ways(links.possible, closure.depth_max)
     except TooManyPairsError:
-        return _too_many(closure)
+        return too_many(closure)
     if ways.beyond is not None:
         return _too_far(closure, ways.beyond)
     if links.doubt is not None and (

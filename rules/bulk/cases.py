@@ -7,6 +7,8 @@ that appear in the result. `r_handed` are those that the reference decides.
 Source: docs/spec/pack-format.md, PF-3 to PF-5.
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from carnet.core.text import Text
@@ -16,7 +18,15 @@ from carnet.rules.ast import (
     parts_of,
 )
 from carnet.rules.bulk.frame import Frame
-from carnet.rules.bulk.plan import ALL_TYPES, CASES, NAMED_CASES, Plan, key_of, values_of_pack
+from carnet.rules.bulk.plan import (
+    ALL_TYPES,
+    CASES,
+    NAMED_CASES,
+    OF_CASE,
+    Plan,
+    key_of,
+    values_of_pack,
+)
 from carnet.rules.bulk.sql import (
     Pair,
     Sql,
@@ -37,6 +47,46 @@ from carnet.rules.bulk.sql import (
     text,
 )
 from carnet.rules.bulk.values import all_hold, line_verdicts
+from carnet.rules.case import INCOMPLETE_TYPES
+
+
+def add_incomplete(plan: Plan) -> None:
+    """Add why facts of earlier decisions cannot be told: `z_<type>`, by case.
+
+    What a decision with errors may have further is unknown; the first such decision tells the
+    cause.
+    """
+    untold = [kind for kind in INCOMPLETE_TYPES if kind in plan.members]
+    member = plan.members.get("decision")
+    if not plan.pack.after or member is None or not untold:
+        return
+    query = exp.select().from_(relation(member.relation, "m"))
+    case_id = column("m", OF_CASE)
+    if not member.has_case:
+        query = query.join(relation(f"f_{plan.pack.case.fact_type}", "c"), join_type="CROSS")
+        case_id = column("c", "id")
+    causes = zip(("en", "zh"), _incomplete(), strict=True)
+    told = [
+        aliased(exp.ArgMin(this=cause, expression=column("m", "id")), language)
+        for language, cause in causes
+    ]
+    query = query.select(aliased(case_id, "case_id"), *told)
+    plan.add("zd", query.where(negated(column("m", "is_complete"))).group_by(case_id))
+    for kind in untold:
+        plan.add(f"z_{kind}", exp.select("*").from_(relation("zd", "z")), is_view=True)
+        plan.members[kind] = replace(plan.members[kind], may_be_untold=True)
+
+
+def _incomplete() -> Pair:
+    pack = column("m", "pack")
+    shown = [column("m", "case_type"), text("/"), column("m", "case_id")]
+    why = " is not complete: some of its rules could not be evaluated."
+    return (
+        joined_text([text("The decision of "), pack, text(" on "), *shown, text(why)]),
+        joined_text(
+            [text("规则包 "), pack, text(" 对 "), *shown, text(" 的判定不完整：部分规则无法评估。")]
+        ),
+    )
 
 
 def _case_columns(pack: Pack) -> dict[str, list[str]]:
@@ -110,7 +160,7 @@ def _join_named(
     name = f"f_{fact_type}"
     if member.has_case and not _is_implied(plan, reference, fact_type):
         name = member.relation
-        on.append(equal(column(table, "case_id"), column("c", "id")))
+        on.append(equal(column(table, OF_CASE), column("c", "id")))
     elif not member.has_case:
         name = member.relation
     return query.join(relation(name, table), on=both(*on), join_type="LEFT")

@@ -1,9 +1,9 @@
 """From a pack to the queries that decide it: the entry to the compiler.
 
 The order of the steps: views of facts with what is computed of each alone (`v_`), who is in which
-case (`i_`, `m_`), what is left to the reference (`r_handed`), the cases (`kn`, `p`, `b`, `k`),
-derived fields and measures that read more than one fact (`d_`, `q_`), the rules (`n_`, `x_`, `e_`),
-and the results (`r_`).
+case (`i_`, `m_`), what links reach (`closures.py`), what is left to the reference (`r_handed`), the
+cases (`kn`, `p`, `b`, `k`), derived fields and measures that read more than one fact (`d_`, `q_`),
+the rules (`n_`, `x_`, `e_`), and the results (`r_`).
 
 Source: docs/adr/0015-packs-become-sql.md.
 """
@@ -11,13 +11,13 @@ Source: docs/adr/0015-packs-become-sql.md.
 from datetime import date
 
 from carnet.rules.ast import Pack
-from carnet.rules.bulk.cases import add_decided, add_named
-from carnet.rules.bulk.definitions import add_tables, add_views, read_by_case
+from carnet.rules.bulk.cases import add_decided, add_incomplete, add_named
+from carnet.rules.bulk.definitions import add_tables, add_views, read_early
 from carnet.rules.bulk.handed import add_handed
 from carnet.rules.bulk.hits import add_hits
 from carnet.rules.bulk.members import add_members
 from carnet.rules.bulk.outcome import add_results
-from carnet.rules.bulk.plan import CASES, NAMED_CASES, start_plan
+from carnet.rules.bulk.plan import CASES, NAMED_CASES, closures_read, start_plan
 from carnet.rules.bulk.rules import add_rule
 from carnet.rules.bulk.steps import Step
 
@@ -35,9 +35,12 @@ def compile_pack(pack: Pack, as_of: date, confirmed: frozenset[str]) -> tuple[St
     left = add_views(plan, types)
     add_members(plan)
     add_named(plan)
-    early = read_by_case(plan)
+    add_incomplete(plan)
+    early = read_early(plan)
     plan.cases = NAMED_CASES
     add_tables(plan, [key for key in left if key in early])
+    for name in closures_read(pack):
+        add_hits(plan, name)
     add_handed(plan)
     add_decided(plan)
     plan.cases = CASES

@@ -28,6 +28,7 @@ from carnet.rules.bulk.plan import (
     ALL_TYPES,
     Computed,
     Plan,
+    closures_read,
     is_local,
     key_of,
     keys_read,
@@ -367,11 +368,14 @@ def _columns_of(info: Computed) -> list[str]:
     return [*result, *(f"{name}$rests${one}" for one in info.rests)]
 
 
-def read_by_case(plan: Plan) -> frozenset[DefinitionKey]:
-    """Return the definitions that `case.when` reads, directly or through others."""
+def read_early(plan: Plan) -> frozenset[DefinitionKey]:
+    """Return the definitions that `case.when` or a closure reads, directly or through others."""
+    lines = [plan.pack.case.when]
+    lines += [plan.pack.closures[name].when for name in closures_read(plan.pack)]
     found = {
         key
-        for condition in conditions_of(plan.pack.case.when)
+        for some in lines
+        for condition in conditions_of(some)
         for value in values_of(condition)
         for part in parts_of(value)
         if (key := key_of(part)) is not None

@@ -19,7 +19,7 @@ import duckdb
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.rules.bulk.sieve import named
-from carnet.rules.bulk.steps import Step, last_reads
+from carnet.rules.bulk.steps import Step, last_of, last_reads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,8 +171,23 @@ class BulkDatabase:
         for step, unread in last_reads(steps):
             kind = "VIEW" if step.is_view else "TABLE"
             self.execute(f"CREATE {kind} {named(step.name)} AS {render(step.query, 'duckdb')}")
+            if step.rounds is not None:
+                self._repeat(step.name, render(step.rounds.query, "duckdb"), step.rounds.most)
             for name in sorted(unread & self.tables()):
                 self.execute(f"DROP TABLE {named(name)}")
+
+    def _repeat(self, name: str, query: str, most: int) -> None:
+        """Add the rows of further rounds to a table until a round has none."""
+        last, following = named(last_of(name)), named(f"{name}$next")
+        self.execute(f"CREATE TABLE {last} AS FROM {named(name)}")
+        for _ in range(most):
+            self.execute(f"CREATE TABLE {following} AS {query}")
+            self.execute(f"DROP TABLE {last}")
+            self.execute(f"ALTER TABLE {following} RENAME TO {last}")
+            if not self.rows(f"FROM {last} LIMIT 1"):
+                break
+            self.execute(f"INSERT INTO {named(name)} FROM {last}")
+        self.execute(f"DROP TABLE {last}")
 
 
 def facts_table(view: str) -> str:

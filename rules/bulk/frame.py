@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from carnet.rules.ast import FieldRef
-from carnet.rules.bulk.plan import Computed, Plan
+from carnet.rules.bulk.plan import OF_CASE, Computed, Plan
 from carnet.rules.bulk.sql import (
     Sql,
     aliased,
@@ -76,7 +76,7 @@ class Key:
             table = self._frame.join(
                 f"m_{self._type}",
                 "",
-                lambda one: [equal(one("case_id"), case_id), equal(one("id"), self._key)],
+                lambda one: [equal(one(OF_CASE), case_id), equal(one("id"), self._key)],
             )
             self._row = Row(table)
         if self._row is None:
@@ -180,7 +180,7 @@ class Frame:
         case_id = self.case_id if member.has_case else None
 
         def on(one: "Columns") -> list[Sql]:
-            return [] if case_id is None else [equal(one("case_id"), case_id)]
+            return [] if case_id is None else [equal(one(OF_CASE), case_id)]
 
         return Row(self.join(member.relation, "", on))
 
@@ -203,7 +203,7 @@ class Frame:
 
         def on(one: "Columns") -> list[Sql]:
             keys = [equal(one("id"), reference)]
-            return keys if case_id is None else [equal(one("case_id"), case_id), *keys]
+            return keys if case_id is None else [equal(one(OF_CASE), case_id), *keys]
 
         return target, Row(self.join(member.relation, "LEFT", on))
 

@@ -1,4 +1,4 @@
-"""Cases that the reference decides: too many facts for a rule, or what is not compiled here.
+"""Cases that the reference decides: too many facts for a rule, or too many links for a closure.
 
 How many combinations of facts a rule tries in a case is bounded (PF-18). The bound is checked in
 two rounds: the first looks at each type alone and lets nearly everything pass; only what it holds
@@ -14,7 +14,8 @@ from math import prod
 from sqlglot import exp
 
 from carnet.rules.budget import COMBINATIONS_MAX, combinations
-from carnet.rules.bulk.plan import Plan
+from carnet.rules.bulk.closures import many_links
+from carnet.rules.bulk.plan import OF_CASE, Plan
 from carnet.rules.bulk.sql import (
     Sql,
     aliased,
@@ -26,7 +27,6 @@ from carnet.rules.bulk.sql import (
     either,
     equal,
     name_of,
-    negated,
     number,
     relation,
     text,
@@ -57,8 +57,6 @@ def count_of(plan: Plan, fact_type: str) -> int | None:
     """Return how many facts of a type a case has at most; None where only the facts say."""
     if fact_type == plan.pack.case.fact_type:
         return 1
-    if fact_type in plan.pack.closures:
-        return 0
     table = plan.pack.tables.get(fact_type)
     return None if table is None else len(table.rows)
 
@@ -77,12 +75,12 @@ def _counted(plan: Plan, fact_type: str) -> exp.Select:
     held = exp.select("case_id").from_(relation("s", "h"))
     return (
         exp.select(
-            aliased(column("m", "case_id"), "case_id"),
+            aliased(column("m", OF_CASE), "case_id"),
             aliased(exp.Count(this=exp.Star()), "n"),
         )
         .from_(relation(plan.members[fact_type].relation, "m"))
-        .where(exp.In(this=column("m", "case_id"), query=held.subquery()))
-        .group_by(column("m", "case_id"))
+        .where(exp.In(this=column("m", OF_CASE), query=held.subquery()))
+        .group_by(column("m", OF_CASE))
     )
 
 
@@ -102,17 +100,17 @@ def _many(plan: Plan, fact_type: str, limit: int) -> exp.Select:
     crowded = crowded.group_by(_bucket("n", count)).having(
         compared(exp.Count(this=exp.Star()), ">", number(limit))
     )
-    query = exp.select(aliased(column("m", "case_id"), "case_id")).from_(
+    query = exp.select(aliased(column("m", OF_CASE), "case_id")).from_(
         relation(member.relation, "m")
     )
     query = query.where(exp.In(this=_bucket("m", count), query=crowded.subquery()))
-    return query.group_by(column("m", "case_id")).having(
+    return query.group_by(column("m", OF_CASE)).having(
         compared(exp.Count(this=exp.Star()), ">", number(limit))
     )
 
 
 def _bucket(table: str, count: int) -> Sql:
-    hashed = exp.Anonymous(this="HASH", expressions=[column(table, "case_id")])
+    hashed = exp.Anonymous(this="HASH", expressions=[column(table, OF_CASE)])
     return exp.Paren(this=exp.Mod(this=hashed, expression=number(count)))
 
 
@@ -163,7 +161,7 @@ def add_handed(plan: Plan) -> None:
     if _may_exceed_alone(plan):
         everyone = exp.select(aliased(column("c", "id"), "case_id"))
         queries.append(everyone.from_(relation(f"f_{plan.pack.case.fact_type}", "c")))
-    queries += _beyond(plan)
+    queries += _crowded(plan)
     if not queries:
         nobody = exp.select(aliased(text(""), "case_id")).where(exp.false())
         queries.append(nobody)
@@ -173,32 +171,11 @@ def add_handed(plan: Plan) -> None:
     )
 
 
-def _beyond(plan: Plan) -> Iterator[exp.Query]:
-    """Yield the cases of which this engine does not compute all that their rules read.
-
-    Those are cases with links that a closure follows, and cases for which a pack of an earlier
-    stage could not decide everything.
-    """
-    for closure in plan.pack.closures.values():
-        yield _with_facts(plan, closure.fact_type)
-    if plan.pack.after and "decision" in plan.members:
-        open_now = negated(column("m", "is_complete"))
-        yield _with_facts(plan, "decision").where(open_now)
-
-
-def _with_facts(plan: Plan, fact_type: str) -> exp.Select:
-    """Return the cases that have facts `m` of a type."""
-    member = plan.members.get(fact_type)
-    everyone = exp.select(aliased(column("c", "id"), "case_id")).from_(
-        relation(f"f_{plan.pack.case.fact_type}", "c")
-    )
-    if member is None:
-        return everyone
-    if not member.has_case:
-        return everyone.join(relation(member.relation, "m"), join_type="CROSS")
-    return exp.select(aliased(column("m", "case_id"), "case_id")).from_(
-        relation(member.relation, "m")
-    )
+def _crowded(plan: Plan) -> Iterator[exp.Query]:
+    """Yield the cases with more links than are followed here."""
+    for name in plan.pack.closures:
+        if name in plan.members:
+            yield exp.select("case_id").from_(relation(many_links(name), "a"))
 
 
 def _over(plan: Plan, types: list[str]) -> exp.Select:

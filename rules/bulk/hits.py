@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from carnet.rules.ast import Table, TableRow
+from carnet.rules.bulk.closures import add_closure, rests_closure
 from carnet.rules.bulk.frame import Bound, Frame
-from carnet.rules.bulk.plan import Membership, Plan
+from carnet.rules.bulk.plan import OF_CASE, Membership, Plan
 from carnet.rules.bulk.rests import rests_value
 from carnet.rules.bulk.sql import (
     FALSE,
@@ -59,13 +60,11 @@ def _own(frame: Frame, table: Table) -> list[Worth]:
 
 
 def add_hits(plan: Plan, name: str) -> None:
-    """Add the rows of a table that hit, unless they are there."""
+    """Add the computed facts of a type, unless they are there."""
     if name in plan.members:
         return
     if name in plan.pack.closures:
-        # Cases with links are decided by the reference: in all others nothing is reached.
-        plan.members[name] = Membership(name, has_case=True)
-        plan.add(f"m_{name}", _no_pairs(), is_view=True)
+        add_closure(plan, name)
         return
     table = plan.pack.tables[name]
     if takes_one_row(table):
@@ -74,12 +73,6 @@ def add_hits(plan: Plan, name: str) -> None:
     else:
         _add_all(plan, table)
         plan.members[name] = Membership(name, has_case=True, may_be_unsure=True)
-
-
-def _no_pairs() -> exp.Select:
-    names = ("case_id", "id", "from_id", "to_id")
-    listed = [aliased(typed_null("string"), one) for one in names]
-    return exp.select(*listed, aliased(typed_null("integer"), "depth")).where(exp.false())
 
 
 def _add_single(plan: Plan, table: Table) -> None:
@@ -96,7 +89,7 @@ def _add_single(plan: Plan, table: Table) -> None:
     ]
     plan.add(f"h_{table.id}", frame.select(columns))
     own = column("h", "id")
-    listed = [aliased(column("h", "case_id"), "case_id"), aliased(own, "id")]
+    listed = [aliased(column("h", "case_id"), OF_CASE), aliased(own, "id")]
     for place, output in enumerate(table.outputs):
         branches = [
             (equal(own, text(row.id)), constant(value))
@@ -125,7 +118,7 @@ def _add_all(plan: Plan, table: Table) -> None:
         queries.append(
             frame.select(
                 [
-                    ("case_id", frame.case_id),
+                    (OF_CASE, frame.case_id),
                     ("id", text(test.row.id)),
                     *_constants(table, test.row),
                     ("$sure", cast(test.sql, "BOOLEAN")),
@@ -147,7 +140,7 @@ def _constants(table: Table, row: TableRow) -> list[tuple[str, Sql]]:
 def _empty(table: Table) -> exp.Select:
     """Return no rows, where none of a table is in force."""
     nothing = [aliased(typed_null(output.kind), output.name) for output in table.outputs]
-    names = [aliased(typed_null("string"), one) for one in ("case_id", "id", "$en", "$zh")]
+    names = [aliased(typed_null("string"), one) for one in (OF_CASE, "id", "$en", "$zh")]
     sure = aliased(typed_null("boolean"), "$sure")
     return exp.select(*names, *nothing, sure).where(exp.false())
 
@@ -166,6 +159,8 @@ def presence(plan: Plan, fact_type: str, bound: Bound) -> list[Verdict]:
 def rests_type(frame: Frame, fact_type: str, parameter: str) -> Sql:
     """Return whether the facts of a type rest on a parameter, whichever of them are taken."""
     table = frame.plan.pack.tables.get(fact_type)
+    if fact_type in frame.plan.pack.closures:
+        return rests_closure(frame, fact_type, parameter)
     if table is None or parameter not in frame.plan.reads.of_type(fact_type):
         return FALSE
     values = [column.value for column in table.inputs if column.value is not None]

@@ -10,7 +10,7 @@ Source: docs/spec/pack-format.md, PF-4; `rules/case.py` is the meaning.
 from sqlglot import exp
 
 from carnet.rules.ast import Path
-from carnet.rules.bulk.plan import ALL_TYPES, Membership, Plan
+from carnet.rules.bulk.plan import ALL_TYPES, OF_CASE, Membership, Plan
 from carnet.rules.bulk.sql import (
     FALSE,
     Sql,
@@ -29,7 +29,7 @@ def add_members(plan: Plan) -> None:
     """Add the steps that say which facts are in which case."""
     pack = plan.pack
     case_type = pack.case.fact_type
-    whole = exp.select(aliased(column("f", "id"), "case_id"), _everything("f"))
+    whole = exp.select(aliased(column("f", "id"), OF_CASE), _everything("f"))
     plan.members[case_type] = Membership(case_type, has_case=True, case_field="id")
     plan.add(f"m_{case_type}", whole.from_(relation(f"v_{case_type}", "f")), is_view=True)
     by_type: dict[str, list[Path]] = {}
@@ -53,7 +53,7 @@ def _add_type(plan: Plan, fact_type: str, paths: list[Path]) -> None:
     direct = _direct_field(plan, paths)
     if direct is not None:
         plan.members[fact_type] = Membership(fact_type, has_case=True, case_field=direct)
-        own = exp.select(aliased(column("f", direct), "case_id"), _everything("f"))
+        own = exp.select(aliased(column("f", direct), OF_CASE), _everything("f"))
         own = own.from_(relation(f"v_{fact_type}", "f")).where(is_known(column("f", direct)))
         plan.add(f"m_{fact_type}", own, is_view=True)
         return
@@ -84,7 +84,7 @@ def _add_pairs(plan: Plan, fact_type: str, paths: list[Path]) -> None:
     plan.add(f"i_{fact_type}", union)
     listed: list[Sql] = [_everything("f")]
     if has_case:
-        listed.insert(0, aliased(column("i", "case_id"), "case_id"))
+        listed.insert(0, aliased(column("i", "case_id"), OF_CASE))
     query = exp.select(*listed).from_(relation(f"i_{fact_type}", "i"))
     on = equal(column("f", "id"), column("i", "id"))
     query = query.join(relation(f"v_{fact_type}", "f"), on=on)
@@ -148,4 +148,4 @@ def _end_relation(plan: Plan, fact_type: str) -> str:
 
 
 def _end_case(plan: Plan, fact_type: str) -> str:
-    return "id" if fact_type == plan.pack.case.fact_type else "case_id"
+    return "id" if fact_type == plan.pack.case.fact_type else OF_CASE

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from carnet.facts.schema import COMPUTED_TYPES
+from carnet.rules.bulk.definitions import read_early
 from carnet.rules.bulk.frame import Frame
 from carnet.rules.bulk.outputs import (
     action_query,
@@ -17,7 +18,7 @@ from carnet.rules.bulk.outputs import (
     output_query,
     unset_queries,
 )
-from carnet.rules.bulk.plan import Membership, Plan
+from carnet.rules.bulk.plan import CASES, Membership, Plan
 from carnet.rules.bulk.rules import Compiled, case_frame, scope_verdicts
 from carnet.rules.bulk.sql import (
     Sql,
@@ -168,6 +169,7 @@ def _not_false(plan: Plan, compiled: Compiled) -> exp.Query:
 
 def _add_measures(plan: Plan) -> None:
     queries = []
+    early = {name for owner, name in read_early(plan) if not owner}
     for name in sorted(plan.pack.measures):
         info = plan.computed["", name]
         query = exp.select(
@@ -175,6 +177,10 @@ def _add_measures(plan: Plan) -> None:
             aliased(text(name), "name"),
             aliased(column("q", "value"), "value"),
         ).from_(relation(info.relation, "q"))
+        if name in early:
+            # What decides whether a fact is a case was worked out before that was known.
+            is_case = equal(column("k", "case_id"), column("q", "case_id"))
+            query = query.join(relation(CASES, "k"), on=is_case)
         queries.append(query.where(is_known(column("q", "value"))))
     _add_union(plan, "r_measure", queries)
 

@@ -21,7 +21,7 @@ from carnet.rules.ast import (
     values_of_definition,
 )
 from carnet.rules.bulk.sql import Sql
-from carnet.rules.bulk.steps import Step
+from carnet.rules.bulk.steps import Rounds, Step
 from carnet.rules.parameters import Known, Unknown, resolve_parameters
 from carnet.rules.reads import DefinitionKey, Reads, values_of_types
 from carnet.rules.run import reads_of, unverified_of
@@ -29,6 +29,8 @@ from carnet.rules.run import reads_of, unverified_of
 ALL_TYPES = {**FACT_TYPES, **COMPUTED_TYPES}
 CASES, NAMED_CASES = "k", "kn"
 """The cases that rules decide; all cases whose named facts were found, before `case.when`."""
+OF_CASE = "$case"
+"""The column of `m_<type>` that holds the id of the case; `case_id` is a field of some types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Membership:
 
     Args:
         fact_type: The type.
-        has_case: Whether the view has a column `case_id`; else its facts are in every case.
+        has_case: Whether the view has a column `$case`; else its facts are in every case.
         case_field: The field that holds the case's id itself, where nothing need be joined.
         may_be_unsure: Whether it may be unknown of a computed fact whether it is there.
         may_be_untold: Whether the computed facts of a case may be unknown altogether.
@@ -116,6 +118,15 @@ def keys_read(pack: Pack, definition: Definition) -> set[DefinitionKey]:
     return {
         key for value in values for part in parts_of(value) if (key := key_of(part)) is not None
     }
+
+
+def closures_read(pack: Pack) -> list[str]:
+    """Return the closures whose pairs a rule or an aggregation reads."""
+    read = {kind for rule in pack.rules for _, kind in rule.aliases}
+    for one in [*pack.derived.values(), *pack.measures.values()]:
+        if isinstance(one.body, Aggregation):
+            read.add(one.body.fact_type)
+    return sorted(read & pack.closures.keys())
 
 
 def key_of(value: Value) -> DefinitionKey | None:
@@ -189,9 +200,11 @@ class Plan:
         """Return a table alias that stands nowhere else."""
         return f"{stem}{next(self._numbers)}"
 
-    def add(self, name: str, query: Sql, *, is_view: bool = False) -> None:
+    def add(
+        self, name: str, query: Sql, *, is_view: bool = False, rounds: Rounds | None = None
+    ) -> None:
         """Append a step."""
-        self.steps.append(Step(name, query, is_view))
+        self.steps.append(Step(name, query, is_view, rounds))
 
     def is_required(self, fact_type: str, name: str) -> bool:
         """Return whether every fact of a type has a field."""

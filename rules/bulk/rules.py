@@ -24,7 +24,7 @@ from carnet.rules.ast import (
 )
 from carnet.rules.bulk.frame import Bound, Frame, Key, Row
 from carnet.rules.bulk.hits import presence, rests_type
-from carnet.rules.bulk.plan import Plan
+from carnet.rules.bulk.plan import OF_CASE, Plan
 from carnet.rules.bulk.rests import rests_value, settled
 from carnet.rules.bulk.sql import (
     FALSE,
@@ -271,13 +271,13 @@ def _block(outer: Frame, rule: Rule, block: Without, guards: Guards) -> Block:
     inner = Frame(
         plan,
         member.relation,
-        case_id="case_id" if member.has_case else None,
+        case_id=OF_CASE if member.has_case else None,
         outer=outer,
     )
     own = Row(inner.table)
     inner.bind(block.alias, block.fact_type, own)
     if member.has_case:
-        inner.where(equal(own.column("case_id"), outer.case_id))
+        inner.where(equal(own.column(OF_CASE), outer.case_id))
     taken = [(kind, outer.holder(alias)[2]) for alias, kind in rule.match]
     inner.where(*_distinct(block.fact_type, own, taken))
     verdicts = line_verdicts(inner, block.when, guards)

@@ -23,10 +23,10 @@ from carnet.core.text import Text
 from carnet.rules.bulk.dialect import render
 from carnet.rules.bulk.duck import BulkDatabase
 from carnet.rules.bulk.sieve import named
-from carnet.rules.bulk.steps import Step, is_kept
+from carnet.rules.bulk.steps import Rounds, Step, is_kept, last_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 MASTER_VARIABLE: Final = "SPARK_MASTER"
 _PARTITIONS_LOCAL: Final = "1"
@@ -102,12 +102,16 @@ _SETTINGS: Final = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.parquet.compression.codec": "zstd",
+    # What follows from the conditions of a query is worked out by pairs of its columns: too slow
+    # for choices of many candidates, and worth nothing where keys are joined.
+    "spark.sql.constraintPropagation.enabled": "false",
 }
 _LOCAL_SETTINGS: Final = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     # Compiling takes longer than the rows that one machine should be given to Spark with.
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": _PARTITIONS_LOCAL,
     "spark.default.parallelism": _PARTITIONS_LOCAL,
@@ -124,12 +128,12 @@ def run_on_spark(steps: Sequence[Step], database: BulkDatabase) -> None:
         _send_facts(steps, session, database)
         readers = Counter(name for step in steps for name in step.reads)
         for step in steps:
-            frame = session.sql(_for_spark(step))
-            if not step.is_view and readers[step.name] > 1:
-                # Worked out once; the plans of its readers begin with the file.
-                path = str(database.folder / "steps" / view_name(step.name))
-                frame.write.parquet(path)
-                frame = session.read.schema(frame.schema).parquet(path)
+            frame = session.sql(_for_spark(step.query))
+            if step.rounds is not None:
+                frame = _repeated(step.name, frame, step.rounds, session)
+            elif not step.is_view and readers[step.name] > 1:
+                # Worked out once; the plans of its readers begin with its rows.
+                frame = frame.localCheckpoint()
             frame.createOrReplaceTempView(view_name(step.name))
         for step in steps:
             if is_kept(step.name):
@@ -147,11 +151,28 @@ def view_name(name: str) -> str:
     return name.replace("$", "__")
 
 
-def _for_spark(step: Step) -> str:
-    query = step.query.copy()
-    for identifier in query.find_all(exp.Identifier):
+def _for_spark(query: exp.Expr) -> str:
+    spelled = query.copy()
+    for identifier in spelled.find_all(exp.Identifier):
         identifier.set("this", view_name(identifier.name))
-    return render(query, "spark")
+    return render(spelled, "spark")
+
+
+def _repeated(
+    name: str, first: "DataFrame", rounds: Rounds, session: "SparkSession"
+) -> "DataFrame":
+    """Return the rows of a step with those of further rounds, until a round has none."""
+    query, last = _for_spark(rounds.query), view_name(last_of(name))
+    added = everything = first.localCheckpoint()
+    for _ in range(rounds.most):
+        everything.createOrReplaceTempView(view_name(name))
+        added.createOrReplaceTempView(last)
+        added = session.sql(query).localCheckpoint()
+        if added.isEmpty():
+            break
+        everything = everything.union(added)
+    session.catalog.dropTempView(last)
+    return everything
 
 
 def _facts_read(steps: Sequence[Step]) -> set[str]:

@@ -1,9 +1,33 @@
-"""A step of a compiled pack: one query and the name of the table that holds its rows."""
+"""A step of a compiled pack: one query and the name of the table that holds its rows.
+
+A step may be repeated: a second query then says what follows from the rows added last, and its rows
+are added until there are none. SQL has a recursion of its own, but engines differ in what it may
+read; rounds are the same in all of them.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What is added to the table of a step, round by round, until nothing is.
+
+    Args:
+        query: The rows of one more round, over the step's own table and, under the name that
+            `last_of` gives, the rows of the round before.
+        most: How many rounds there are at most.
+    """
+
+    query: exp.Expr
+    most: int
+
+
+def last_of(name: str) -> str:
+    """Return the name of the rows that the last round added to a table."""
+    return f"{name}$last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +39,21 @@ class Step:
         query: The query, over the tables of earlier steps and the facts `f_<type>`.
         is_view: Whether the rows are computed whenever they are read, so that they are never all
             in memory; what a view names is kept.
+        rounds: How further rows follow from these, if they do.
     """
 
     name: str
     query: exp.Expr
     is_view: bool = False
+    rounds: Rounds | None = None
 
     @property
     def reads(self) -> frozenset[str]:
         """The tables that the query names, its own common table expressions left out."""
-        named = {table.name for table in self.query.find_all(exp.Table)}
-        return frozenset(named - {inner.alias for inner in self.query.find_all(exp.CTE)})
+        queries = [self.query, self.rounds.query] if self.rounds else [self.query]
+        named = {table.name for query in queries for table in query.find_all(exp.Table)}
+        inner = {one.alias for query in queries for one in query.find_all(exp.CTE)}
+        return frozenset(named - inner - {self.name, last_of(self.name)})
 
 
 def is_kept(name: str) -> bool:
