@@ -187,12 +187,14 @@ def _nested(depth: int) -> bytes:
 def hostile_cases(data: bytes) -> dict[str, bytes]:
     """Return files that are meant to break a reader."""
     document = json.loads(data)
+    marked = put(document, ("anchor",), "MARK")
     return {
         "empty": b"",
         "space": b" \n",
         "deep": _nested(100_000),
-        "32 deep": _nested(33),
-        "33 deep": _nested(34),
+        "as deep as may be": marked.replace(b'"MARK"', _nested(32)),
+        "one deeper": marked.replace(b'"MARK"', _nested(33)),
+        "a number one deeper": marked.replace(b'"MARK"', b"[" * 32 + b"1" + b"]" * 32),
         "duplicate": b'{"v":1,' + data[1:],
         "duplicate, escaped": b'{"\\u0076":1,' + data[1:],
         "nul": data.replace(b"urn:", b"urn\x00", 1),
@@ -242,6 +244,9 @@ def test_equal__hostile_files(static_page: StaticPage, ledger_world: LedgerWorld
     found = compare(static_page, list(cases.values()), ledger_world.policy)
     for name, each in zip(cases, found, strict=True):
         assert each.verdict == "not_valid", name
+    unread = {name for name, each in zip(cases, found, strict=True) if not each.is_bundle}
+    assert {"one deeper", "a number one deeper", "duplicate", "bom", "float", "2**53"} <= unread
+    assert not {"as deep as may be", "2**53 - 1", "spaced", "script"} & unread
 
 
 MEBIBYTE = 1024 * 1024
