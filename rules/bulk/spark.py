@@ -38,7 +38,8 @@ def _require_spark() -> None:
             "CRN-R-161",
             Text("The engine spark needs PySpark.", "引擎 spark 需要 PySpark。"),
             Text(
-                "Install it: pip install 'carnet[spark]'.", "请安装：pip install 'carnet[spark]'。"
+                "Install Carnet with the extra: pip install -e '.[spark]'.",
+                "请安装 Carnet 的附加依赖：pip install -e '.[spark]'。",
             ),
         )
     home = os.environ.get("JAVA_HOME")
@@ -105,6 +106,8 @@ _SETTINGS: Final = {
     # What follows from the conditions of a query is worked out by pairs of its columns: too slow
     # for choices of many candidates, and worth nothing where keys are joined.
     "spark.sql.constraintPropagation.enabled": "false",
+    # Nobody looks at the plans, which are long.
+    "spark.sql.maxPlanStringLength": "1000",
 }
 _LOCAL_SETTINGS: Final = {
     "spark.driver.host": "127.0.0.1",

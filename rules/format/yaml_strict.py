@@ -34,8 +34,9 @@ _FLOAT = re.compile(
 )
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Bidirectional controls: a reviewer would read another text than the program.
-_CONTROL = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# Controls of direction, and those that a terminal obeys when they are written as an escape: a
+# reviewer would read another text than the program.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _INTEGER_TEXT_MAX = 17
 
@@ -162,8 +163,8 @@ class _Reader:
         if _CONTROL.search(text):
             raise self.refuse(
                 line,
-                "a character turns the direction of the text",
-                "含有改变文字方向的控制字符",
+                "a control character, such as one that turns the direction of the text",
+                "含有控制字符，例如改变文字方向的字符",
                 Text("Take it out: a reader sees another text.", "请删除：读者看到的文字会不同。"),
             )
         # Plain style is None in the Python parser and "" in the C parser.

@@ -1,5 +1,7 @@
 """Where a result goes, and on what lines for people are written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,19 @@ def test_deliver__leaves_the_old_file_where_the_new_one_cannot_be_written(tmp_pa
         deliver("text", tmp_path / "absent" / "out.txt")
     with pytest.raises(InputError, match="CRN-C-041"):
         deliver("text", tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [["pack", "list"], ["pack", "list", "--format", "json"]])
+def test_full_disk__behind_stdout_is_no_finding(arguments: list[str]) -> None:
+    program = "from carnet.cli.main import main; main()"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "CRN-C-041" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -39,6 +39,9 @@ def _defects(folder: Path) -> list[str]:
         ("", 1, "the file is empty"),
         ("a: [1\n", 2, "not YAML"),
         ("? [a]\n: 1\n", 1, "a key must be plain text"),
+        ('a: "\\e[2J"\n', 1, "a control character"),
+        ('a: "x\\x9b31m"\n', 1, "a control character"),
+        ('a: "x\\rCONFORMING"\n', 1, "a control character"),
     ],
 )
 def test_yaml__refused_with_line(text: str, line: int, reason: str) -> None:

@@ -1,5 +1,6 @@
 """The entry point of the ``carnet`` command."""
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -30,7 +31,8 @@ from carnet.cli.commands import (
 from carnet.cli.failure import exit_code_of, print_failure
 from carnet.cli.language import t
 from carnet.cli.options import LanguageOption, WorkspaceOption
-from carnet.core.errors import CarnetError
+from carnet.core.errors import CarnetError, InputError
+from carnet.core.text import Text
 
 app = typer.Typer(
     name="carnet",
@@ -98,3 +100,27 @@ def main() -> None:
     except CarnetError as error:
         print_failure(error)
         sys.exit(exit_code_of(error))
+    except OSError as error:
+        if error.errno not in _STDOUT_FULL:
+            raise
+        _stop_without_output(error)
+
+
+_STDOUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to a full or broken disk ends with; files of `-o` tell it themselves."""
+
+
+def _stop_without_output(error: OSError) -> None:
+    """Say that the result could not be written; an exit code of a finding would be a lie."""
+    # What is still in the buffer would fail once more when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    failure = InputError(
+        "CRN-C-041",
+        Text(
+            f"The result cannot be written: {error.strerror}.",
+            f"无法写出结果：{error.strerror}。",
+        ),
+        Text("Free space, or name another file with -o.", "请释放空间，或用 -o 指定其他文件。"),
+    )
+    print_failure(failure)
+    sys.exit(exit_code_of(failure))
