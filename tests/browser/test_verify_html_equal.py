@@ -372,6 +372,28 @@ POLICIES = (
 )
 
 
+def note_cases(data: bytes) -> list[bytes]:
+    """Return a bundle with its checkpoint's lines doubled, dropped, moved and broken."""
+    document = json.loads(data)
+    lines = document["checkpoint"].split("\n")[:-1]
+    texts = ["\n".join([*lines[:i], *lines[i + 1 :]]) + "\n" for i in range(len(lines))]
+    texts += ["\n".join([*lines[: i + 1], *lines[i:]]) + "\n" for i in range(len(lines))]
+    texts += ["\n".join(lines), "\n".join([*lines[:4], *lines[:3:-1]]) + "\n"]
+    texts += [document["checkpoint"].replace("\n", other) for other in ("\r\n", "\n\n", " \n")]
+    texts += [document["checkpoint"].replace("— ", other) for other in ("- ", "—  ", "—\u00a0")]
+    texts += [document["checkpoint"].replace("=\n", other) for other in ("\n", "==\n", "A\n")]
+    texts += [document["checkpoint"].replace("\n7\n", f"\n{n}\n") for n in ("07", "+7", "7" * 17)]
+    return [put(document, ("checkpoint",), text) for text in texts]
+
+
+def test_equal__notes_altered(static_page: StaticPage, ledger_world: LedgerWorld) -> None:
+    found = compare(static_page, note_cases(ledger_world.data), ledger_world.policy)
+    causes = {step.cause.en for each in found for step in each.steps}
+    for words in ("signed twice", "no signature", "not a signature line", "three lines"):
+        assert any(words in cause for cause in causes), words
+    assert sum(1 for each in found if failing(each)) > 20
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_equal__bundles_of_many_forms(
     static_page: StaticPage, ledger_world: LedgerWorld, name: str
