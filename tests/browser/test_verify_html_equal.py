@@ -322,7 +322,16 @@ def bundles() -> dict[str, bytes]:
     last = attestation(6, issuer=THIRD_KEY.issuer)
     stranger = make_disclosure("seller", "SELLER-2").text
     reserved = make_disclosure("note", "<img src=x onerror=alert(1)>").text
+    renamed = sign_record(
+        added.document["type"][1],
+        added.subject,
+        record_id=plain.record_id,
+        issuer=ISSUER_KEY.issuer,
+        validity=Validity(NOW),
+        created=NOW,
+    )
     return {
+        "event under another id": forge(plain, renamed),
         "withheld": forge(record, added),
         "one revealed": forge(record, added, disclosures=(texts[0],)),
         "all revealed": forge(record, added, disclosures=tuple(texts)),
@@ -403,4 +412,5 @@ def test_equal__bundles_of_many_forms(
     verdicts = dict(zip(cases, (each.verdict for each in found), strict=True))
     if name == "all kinds":
         assert verdicts["all revealed"] == verdicts["rotated twice"] == "valid"
+        assert verdicts["event under another id"] == "not_valid"
         assert verdicts["signed after rotation"] == verdicts["another's"] == "not_valid"
