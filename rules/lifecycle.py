@@ -13,7 +13,7 @@ one pack on one case, and the signed acts of officers. The same steps give the s
 
 An act that does not count is kept in the history and changes nothing.
 
-Source: docs/spec/officer-acts.md, OA-10 to OA-12; docs/adr/0013-findings-are-read-off.md.
+Source: docs/spec/officer-acts.md, OA-10 to OA-12; docs/adr/0010-findings-are-read-off.md.
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,7 @@ case (`i_`, `m_`), what links reach (`closures.py`), what is left to the referen
 cases (`kn`, `p`, `b`, `k`), derived fields and measures that read more than one fact (`d_`, `q_`),
 the rules (`n_`, `x_`, `e_`), and the results (`r_`).
 
-Source: docs/adr/0015-packs-become-sql.md.
+Source: docs/adr/0011-packs-become-sql.md.
 """
 
 from datetime import date

@@ -1,6 +1,6 @@
 """The few places where engines spell one query differently.
 
-Source: docs/adr/0015-packs-become-sql.md.
+Source: docs/adr/0011-packs-become-sql.md.
 """
 
 from typing import Literal

@@ -29,6 +29,7 @@ class Bound(Protocol):
 
     def column(self, name: str) -> Sql:
         """Return a column of its view: a field, or what is computed of it alone."""
+        ...
 
 
 class Row:
@@ -275,6 +276,7 @@ class Columns(Protocol):
 
     def __call__(self, field: str) -> Sql:
         """Return the column."""
+        ...
 
 
 class Conditions(Protocol):
@@ -282,3 +284,4 @@ class Conditions(Protocol):
 
     def __call__(self, one: Columns, /) -> Sequence[Sql]:
         """Return the conditions."""
+        ...

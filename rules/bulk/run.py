@@ -1,6 +1,6 @@
 """A bulk run: facts into tables, the steps of the pack over them, decisions out.
 
-Source: docs/adr/0004-evaluator-triad.md; docs/adr/0015-packs-become-sql.md.
+Source: docs/adr/0004-evaluator-triad.md; docs/adr/0011-packs-become-sql.md.
 """
 
 from collections.abc import Collection, Iterator, Sequence

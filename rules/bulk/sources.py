@@ -53,6 +53,7 @@ class FactSource(Protocol):
     @property
     def is_small(self) -> bool:
         """Whether they are known to be so few that tables in memory serve them best."""
+        ...
 
     def load(self, loader: Loader) -> None:
         """Load all facts and finish.

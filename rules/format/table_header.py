@@ -30,7 +30,12 @@ _POLICIES: Mapping[str, tuple[HitPolicy, Collection | None]] = {
     "C#": ("C", "count"),
 }
 _SIDES = ("citation", "status", "valid_from", "valid_to", "known_from", "note")
-_KINDS: tuple[ValueKind, ...] = ("string", "integer", "boolean", "date")
+_KINDS: dict[str, ValueKind] = {
+    "string": "string",
+    "integer": "integer",
+    "boolean": "boolean",
+    "date": "date",
+}
 _OF_TABLE = ("hit_policy", "title_en", "title_zh", "complete")
 _OF_COLUMNS = ("title_en", "title_zh", "value", "order")
 RESERVED_IDS = frozenset((*_OF_TABLE, *_OF_COLUMNS, "kind", "name", "type"))
@@ -188,14 +193,14 @@ class _Reader:
                 f"列名 {name!r:.80} 重复、为保留字或不符合 {NAME.pattern}。",
             )
         taken.add(name)
-        if kind not in _KINDS:
+        typed = _KINDS.get(kind)
+        if typed is None:
             _fail(
                 self.file,
                 self.type.number,
                 f"The column {name} is of type {kind!r:.40}; expected {', '.join(_KINDS)}.",
                 f"列 {name} 的类型为 {kind!r:.40}；应为 {'、'.join(_KINDS)} 之一。",
             )
-        typed = next(one for one in _KINDS if one == kind)
         value = self.cell(self.found.get("value"), position)
         order = self._order(position, typed)
         if (value and role == "out") or (order and (role == "in" or not order_allowed)):

@@ -121,7 +121,7 @@ def test_trap__aliases_and_negations_at_their_limits(tmp_path: Path, pool: Pool)
 @pytest.mark.parametrize("key", ["match", "without"])
 def test_trap__more_aliases_are_refused(tmp_path: Path, key: str) -> None:
     listed = [{f"c{n}": "certificate"} for n in range(9)]
-    folder = write_pack(tmp_path, rule(when=["product.is_radio"], **{key: listed}))
+    folder = write_pack(tmp_path, rule(when=["product.is_radio"]) | {key: listed})
     assert "has 9 items; at most 8" in _first(folder)
 
 

@@ -399,11 +399,9 @@ def test_types_that_a_spreadsheet_gives__are_taken(tmp_path: Path) -> None:
     def edit(book: openpyxl.Workbook) -> None:
         sheet = book["parameters"]
         heading = [cell.value for cell in sheet[1]]
-        sheet.cell(2, heading.index("value.value") + 1).value = 6
-        sheet.cell(2, heading.index("value.valid_from") + 1).value = datetime.fromisoformat(
-            "2021-05-01"
-        )
-        sheet.cell(2, heading.index("last_checked") + 1).value = "2026-11-01"
+        sheet.cell(2, heading.index("value.value") + 1, 6)
+        sheet.cell(2, heading.index("value.valid_from") + 1, datetime.fromisoformat("2021-05-01"))
+        sheet.cell(2, heading.index("last_checked") + 1, "2026-11-01")
 
     pack = load_pack(back(edited(folder, edit), tmp_path / "b"))
     (value,) = pack.parameters["n"].values

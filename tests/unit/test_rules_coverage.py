@@ -116,18 +116,18 @@ def test_expectation__measures_outputs_and_actions(tmp_path: Path) -> None:
     right = {"measures": {"held": 1}, "outputs": {"step": 5}, "actions": ["hold_listing"]}
     wrong = {"measures": {"held": 2}, "outputs": {},
              "actions": [{"rule": "other", "action": "hold_listing"}]}  # fmt: skip
-    for expect, differences in (
+    named: dict[str, Any] = {"actions": [{"rule": "acts", "action": "hold_listing"}]}
+    missed = [
+        ("measures", "held: 2", "held: 1"),
+        ("outputs", "-", "step: 5"),
+        ("actions", "other: hold_listing", "acts: hold_listing"),
+    ]
+    cases: list[tuple[dict[str, Any], list[tuple[str, str, str]]]] = [
         (right, []),
-        ({"actions": [{"rule": "acts", "action": "hold_listing"}]}, []),
-        (
-            wrong,
-            [
-                ("measures", "held: 2", "held: 1"),
-                ("outputs", "-", "step: 5"),
-                ("actions", "other: hold_listing", "acts: hold_listing"),
-            ],
-        ),
-    ):
+        (named, []),
+        (wrong, missed),
+    ]
+    for expect, differences in cases:
         folder = _write(tmp_path, [acting, setting], _test(certificate(), **expect), **more)
         assert _differences(folder) == differences
 

@@ -160,7 +160,7 @@ def _hidden_file(folder: Path) -> None:
     _put(folder, "rules/.z.yaml", b"rules: []")
 
 
-HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
+HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "lone negation": (_lone_negation, "has no condition"),
     "rule of no lines": (_rule_of_no_lines, "has no condition"),
     "self-trigger of a measure": (_measure_that_triggers_itself, "rests on itself"),

@@ -3,7 +3,7 @@
 import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -151,6 +151,7 @@ def test_pool__a_run_that_is_left_does_not_answer_the_next(tmp_path: Path, pool:
     pack, facts = make_pack(tmp_path, VERIFIED), _facts(400)
     left = decide_live(_ready(pack, facts), pool)
     next(left)
+    assert isinstance(left, Generator)
     left.close()
     fewer = facts[3 * 200 :]
     assert list(decide_live(_ready(pack, fewer), pool)) == _reference(pack, fewer)

@@ -278,9 +278,7 @@ def test_outputs__of_a_case_that_is_broken_are_none(tmp_path: Path) -> None:
     assert (decision.outputs, decision.conformity) == ({}, "undetermined")
 
 
-def test_eval__shows_outputs_and_actions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eval__shows_outputs_and_actions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"fee": 3}
     folder = write_pack(
         tmp_path / "pack",

@@ -1,6 +1,6 @@
 """Changing which rule pack runs: propose, approve, activate, roll back; each act signed.
 
-Source: docs/adr/0012-pack-governance.md.
+Source: docs/adr/0009-pack-governance.md.
 """
 
 from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ A rollback is asked for by one officer and takes effect when another one approve
 approval of the version that it leaves, and the version before that one is then the one before the
 present: a rollback of a rollback goes one version further back, never forward again.
 
-Source: docs/adr/0012-pack-governance.md.
+Source: docs/adr/0009-pack-governance.md.
 """
 
 from collections.abc import Iterable, Mapping

@@ -33,7 +33,10 @@ def state_of(history: History | None, pack: Pack, today: date) -> State:
         ("proposed", history.proposals.keys()),
         ("past", {each.version.digest for each in history.periods}),
     )
-    return next((state for state, digests in states if digest in digests), "shelf")
+    for state, digests in states:
+        if digest in digests:
+            return state
+    return "shelf"
 
 
 @dataclass(frozen=True, slots=True)
