@@ -103,18 +103,12 @@ _SETTINGS: Final = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.parquet.compression.codec": "zstd",
-    # What follows from the conditions of a query is worked out by pairs of its columns: too slow
-    # for choices of many candidates, and worth nothing where keys are joined.
-    "spark.sql.constraintPropagation.enabled": "false",
-    # Nobody looks at the plans, which are long.
-    "spark.sql.maxPlanStringLength": "1000",
 }
 _LOCAL_SETTINGS: Final = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     # Compiling takes longer than the rows that one machine should be given to Spark with.
     "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": _PARTITIONS_LOCAL,
     "spark.default.parallelism": _PARTITIONS_LOCAL,
@@ -133,10 +127,9 @@ def run_on_spark(steps: Sequence[Step], database: BulkDatabase) -> None:
         for step in steps:
             frame = session.sql(_for_spark(step.query))
             if step.rounds is not None:
-                frame = _repeated(step.name, frame, step.rounds, session)
+                frame = _repeated(step.name, frame, step.rounds, session, database.folder)
             elif not step.is_view and readers[step.name] > 1:
-                # Worked out once; the plans of its readers begin with its rows.
-                frame = frame.localCheckpoint()
+                frame = _settled(frame, step.name, session, database.folder)
             frame.createOrReplaceTempView(view_name(step.name))
         for step in steps:
             if is_kept(step.name):
@@ -161,16 +154,23 @@ def _for_spark(query: exp.Expr) -> str:
     return render(spelled, "spark")
 
 
+def _settled(frame: "DataFrame", name: str, session: "SparkSession", folder: Path) -> "DataFrame":
+    """Work out rows once, into a file with which the plans of all their readers begin."""
+    path = str(folder / "steps" / view_name(name))
+    frame.write.parquet(path)
+    return session.read.schema(frame.schema).parquet(path)
+
+
 def _repeated(
-    name: str, first: "DataFrame", rounds: Rounds, session: "SparkSession"
+    name: str, first: "DataFrame", rounds: Rounds, session: "SparkSession", folder: Path
 ) -> "DataFrame":
     """Return the rows of a step with those of further rounds, until a round has none."""
     query, last = _for_spark(rounds.query), view_name(last_of(name))
-    added = everything = first.localCheckpoint()
-    for _ in range(rounds.most):
+    added = everything = _settled(first, name, session, folder)
+    for number in range(rounds.most):
         everything.createOrReplaceTempView(view_name(name))
         added.createOrReplaceTempView(last)
-        added = session.sql(query).localCheckpoint()
+        added = _settled(session.sql(query), f"{name}_{number}", session, folder)
         if added.isEmpty():
             break
         everything = everything.union(added)
