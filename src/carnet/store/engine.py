@@ -76,6 +76,8 @@ def _configure_sqlite(connection: Any, wait_s: float) -> None:
     # Without it, INSERT OR REPLACE would delete a row and no trigger would see the deletion.
     cursor.execute("PRAGMA recursive_triggers = ON")
     cursor.execute("PRAGMA trusted_schema = OFF")
+    # What is deleted, or moves to another page, leaves zeros behind: erasure must reach the file.
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
 
 

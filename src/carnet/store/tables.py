@@ -5,7 +5,9 @@ at the end of the module, which costs a fraction of the object path. Bodies that
 signed are stored as the exact bytes; everything else about them is a column only where a query
 needs it.
 
-`APPEND_ONLY` names the tables in which triggers of the database refuse every change of a row.
+`APPEND_ONLY` names the tables in which triggers of the database refuse every change of a row. The
+one exception is erasure: a tombstone, itself a row that stays, opens what it names and nothing else
+(`fact`, `decision`, `subject_key`, `sealed`).
 """
 
 # pyright: reportAssignmentType=false
@@ -15,7 +17,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlmodel import Field, SQLModel
 
 from carnet.store.types import BigInt, Bytes, Day, Instant, Key
@@ -315,6 +325,171 @@ class OfficerEventRow(SQLModel, table=True):
     body: bytes = Field(sa_type=Bytes)
 
 
+class SubjectRow(SQLModel, table=True):
+    """Somebody or something that data is about: the fact that names it, and its pseudonym.
+
+    The pseudonym is random. It names the subject in records; nothing about the subject follows
+    from it.
+    """
+
+    __tablename__ = "subject"
+    __table_args__: ClassVar = (_is_digest("pseudonym"), UniqueConstraint("type", "fact_id"))
+
+    pseudonym: bytes = Field(sa_type=Bytes, primary_key=True)
+    type: str = Field(sa_type=Key)
+    fact_id: str = Field(sa_type=Key)
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class SubjectKeyRow(SQLModel, table=True):
+    """The encrypted key of one subject. Only an erasure of that subject lets the row be deleted."""
+
+    __tablename__ = "subject_key"
+    __table_args__: ClassVar = (
+        CheckConstraint('length("nonce") = 12', name="nonce"),
+        CheckConstraint('length("wrapped") = 48', name="wrapped"),
+    )
+
+    pseudonym: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("subject.pseudonym")], primary_key=True
+    )
+    nonce: bytes = Field(sa_type=Bytes)
+    wrapped: bytes = Field(sa_type=Bytes)
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class SealedRow(SQLModel, table=True):
+    """The disclosures of one record about one subject, encrypted under that subject's key.
+
+    Only an erasure of that subject lets the row be deleted.
+    """
+
+    __tablename__ = "sealed"
+    __table_args__: ClassVar = (CheckConstraint('length("nonce") = 12', name="nonce"),)
+
+    record_hash: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], primary_key=True
+    )
+    pseudonym: bytes = Field(
+        sa_type=Bytes,
+        sa_column_args=[ForeignKey("subject.pseudonym")],
+        primary_key=True,
+        index=True,
+    )
+    nonce: bytes = Field(sa_type=Bytes)
+    ciphertext: bytes = Field(sa_type=Bytes)
+
+
+class ErasureRow(SQLModel, table=True):
+    """One subject that was erased, and the record that says so."""
+
+    __tablename__ = "erasure"
+
+    pseudonym: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("subject.pseudonym")], primary_key=True
+    )
+    record_hash: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], unique=True
+    )
+    at: datetime = Field(sa_type=Instant)
+
+
+class ErasurePurgeRow(SQLModel, table=True):
+    """The end of one erasure: what was deleted is out of the files of the database as well."""
+
+    __tablename__ = "erasure_purge"
+
+    pseudonym: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], primary_key=True
+    )
+    at: datetime = Field(sa_type=Instant)
+
+
+class ErasedDisclosureRow(SQLModel, table=True):
+    """What stays of a sealed row: which record withholds members of an erased subject."""
+
+    __tablename__ = "erased_disclosure"
+
+    record_hash: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], primary_key=True
+    )
+    pseudonym: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], primary_key=True
+    )
+
+
+class ErasedFactRow(SQLModel, table=True):
+    """The tombstone of one fact: it lets the versions of that fact be deleted, and none come back.
+
+    `versions` is how many there were.
+    """
+
+    __tablename__ = "erased_fact"
+    __table_args__: ClassVar = (CheckConstraint("versions >= 1", name="versions"),)
+
+    type: str = Field(sa_type=Key, primary_key=True)
+    fact_id: str = Field(sa_type=Key, primary_key=True)
+    pseudonym: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], index=True
+    )
+    versions: int = Field(sa_type=Integer)
+
+
+class ErasedDecisionRow(SQLModel, table=True):
+    """A decision that lost what it said of a subject; `body_digest` is that of what remains.
+
+    It lets the body of that decision be replaced. A later erasure of another subject adds a row.
+    """
+
+    __tablename__ = "erased_decision"
+    __table_args__: ClassVar = (_is_digest("body_digest"),)
+
+    digest: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("decision.digest")], primary_key=True
+    )
+    pseudonym: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], primary_key=True
+    )
+    body_digest: bytes = Field(sa_type=Bytes)
+
+
+class StatusEntryRow(SQLModel, table=True):
+    """The entry of a status list that one record has; `list` counts the lists from 0."""
+
+    __tablename__ = "status_entry"
+    __table_args__: ClassVar = (CheckConstraint('"list" >= 0 AND "index" >= 0', name="place"),)
+
+    list: int = Field(sa_type=Integer, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    index: int = Field(sa_type=Integer, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    record_hash: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], unique=True
+    )
+
+
+class RevocationRow(SQLModel, table=True):
+    """One record that was revoked, and why; the next status list says that it is."""
+
+    __tablename__ = "revocation"
+
+    record_hash: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], primary_key=True
+    )
+    reason: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=Instant)
+
+
+class RecordSourceRow(SQLModel, table=True):
+    """What a record records, in the words of this workspace: one record of a kind for each."""
+
+    __tablename__ = "record_source"
+
+    kind: str = Field(sa_type=Key, primary_key=True)
+    source: str = Field(sa_type=Key, primary_key=True)
+    record_hash: bytes = Field(
+        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], unique=True
+    )
+
+
 METADATA = SQLModel.metadata
 
 for _each in METADATA.tables.values():
@@ -340,6 +515,17 @@ KEY_EVENT = _table("key_event")
 OUTBOX = _table("outbox")
 DEPLOYMENT = _table("deployment")
 OFFICER_EVENT = _table("officer_event")
+STATUS_ENTRY = _table("status_entry")
+REVOCATION = _table("revocation")
+RECORD_SOURCE = _table("record_source")
+SUBJECT = _table("subject")
+SUBJECT_KEY = _table("subject_key")
+SEALED = _table("sealed")
+ERASURE = _table("erasure")
+ERASURE_PURGE = _table("erasure_purge")
+ERASED_DISCLOSURE = _table("erased_disclosure")
+ERASED_FACT = _table("erased_fact")
+ERASED_DECISION = _table("erased_decision")
 
 APPEND_ONLY = (
     "import_batch",
@@ -352,4 +538,15 @@ APPEND_ONLY = (
     "checkpoint",
     "key_event",
     "officer_event",
+    "status_entry",
+    "revocation",
+    "record_source",
+    "subject",
+    "subject_key",
+    "sealed",
+    "erasure",
+    "erasure_purge",
+    "erased_disclosure",
+    "erased_fact",
+    "erased_decision",
 )
