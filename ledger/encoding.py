@@ -3,11 +3,17 @@
 import base64
 import binascii
 
-import base58
-
 MULTIBASE_BASE58 = "z"
 BASE58_LENGTH_MAX = 128
 """Characters of one multibase value; decoding base58 takes time quadratic in its length."""
+
+_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Two digits at a time: a signature has 88, and dividing so large a number takes the time."""
+
+_PAIR_COUNT = len(_PAIRS)
+_PAIR_VALUES = {pair: value for value, pair in enumerate(_PAIRS)}
+_ZERO = _ALPHABET[0]
 
 
 def base64_encode(data: bytes) -> str:
@@ -54,13 +60,34 @@ def base64url_decode(text: str) -> bytes:
     return data
 
 
+def _base58_encode(data: bytes) -> str:
+    number, pairs = int.from_bytes(data, "big"), []
+    while number:
+        number, value = divmod(number, _PAIR_COUNT)
+        pairs.append(_PAIRS[value])
+    # Each zero byte at the beginning is one digit of its own.
+    zeros = len(data) - len(data.lstrip(b"\x00"))
+    return _ZERO * zeros + "".join(reversed(pairs)).lstrip(_ZERO)
+
+
+def _base58_decode(text: str) -> bytes:
+    """Return the bytes of base58; raises KeyError for a character outside the alphabet."""
+    digits = text.lstrip(_ZERO)
+    even = _ZERO + digits if len(digits) % 2 else digits
+    number = 0
+    for position in range(0, len(even), 2):
+        number = number * _PAIR_COUNT + _PAIR_VALUES[even[position : position + 2]]
+    zeros = len(text) - len(digits)
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
 def multibase_encode(data: bytes) -> str:
     """Return base58btc with the multibase prefix ``z``."""
-    return MULTIBASE_BASE58 + base58.b58encode(data).decode("ascii")
+    return MULTIBASE_BASE58 + _base58_encode(data)
 
 
 def multibase_decode(text: str) -> bytes:
-    """Return the bytes of a base58btc multibase value in its one spelling.
+    """Return the bytes of a base58btc multibase value. Every value has one spelling.
 
     Raises:
         ValueError: It is not such a value.
@@ -68,9 +95,8 @@ def multibase_decode(text: str) -> bytes:
     if not text.startswith(MULTIBASE_BASE58) or len(text) > BASE58_LENGTH_MAX:
         message = f"not a base58 multibase value: {text[:40]!r}"
         raise ValueError(message)
-    # The library strips white space and accepts bytes outside the alphabet only by an error.
-    data = bytes(base58.b58decode(text[1:]))
-    if multibase_encode(data) != text:
-        message = f"not canonical base58: {text[:40]!r}"
-        raise ValueError(message)
-    return data
+    try:
+        return _base58_decode(text[1:])
+    except KeyError as error:
+        message = f"not base58: {text[:40]!r}"
+        raise ValueError(message) from error

@@ -68,7 +68,7 @@ def test_instant__has_one_spelling() -> None:
     instant = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
     assert clock.parse_instant(clock.format_instant(instant)) == instant
     for other in ("2026-11-23T01:02:03+00:00", "2026-11-23 01:02:03Z", "2026-11-23T01:02:03.0Z"):
-        with pytest.raises(ValueError, match=r"time data|unconverted"):
+        with pytest.raises(ValueError, match=r"expected an instant"):
             clock.parse_instant(other)
 
 

@@ -5,6 +5,7 @@ a replay can choose it.
 """
 
 import calendar
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
@@ -13,6 +14,7 @@ SECONDS_PER_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
 _EPOCH_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_INSTANT = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 class Clock(Protocol):
@@ -105,7 +107,8 @@ def format_instant(instant: datetime) -> str:
     '2026-11-23T08:00:00Z'
     """
     assert instant.tzinfo is not None, "an instant is always aware"
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    there = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return there.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def parse_instant(text: str) -> datetime:
@@ -114,4 +117,7 @@ def parse_instant(text: str) -> datetime:
     Raises:
         ValueError: The text is not of that form.
     """
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if not _INSTANT.fullmatch(text):
+        message = f"expected an instant like 2026-11-23T08:00:00Z, found {text[:80]!r}"
+        raise ValueError(message)
+    return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
