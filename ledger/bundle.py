@@ -26,7 +26,7 @@ KEY_EVENTS_MAX = 16
 
 _INDEX = shape.integer(0, SIZE_MAX - 1)
 _HASHES = shape.array(shape.digest, PROOF_LENGTH_MAX)
-_NOTE = shape.text(r"(?s).+", NOTE_SIZE_MAX, "a signed note", "签名注记")
+_NOTE = shape.text(r"[\s\S]+", NOTE_SIZE_MAX, "a signed note", "签名注记")
 
 
 def _record(value: Any, path: str) -> None:
@@ -34,8 +34,13 @@ def _record(value: Any, path: str) -> None:
     check_shape(value)
 
 
-_LOGGED = {"record": _record, "entry": ENTRY_SHAPE, "index": _INDEX, "inclusion": _HASHES}
-_BUNDLE = {
+_LOGGED = {
+    "record": shape.named("record", _record),
+    "entry": ENTRY_SHAPE,
+    "index": _INDEX,
+    "inclusion": _HASHES,
+}
+BUNDLE = {
     "v": shape.exactly(BUNDLE_VERSION),
     **_LOGGED,
     "disclosures": shape.array(
@@ -164,7 +169,7 @@ def parse_bundle(data: bytes) -> dict[str, Any]:
         VerificationError: It is not an object with exactly the members of a bundle.
     """
     value = parse_strict(data)
-    shape.members(value, "", _BUNDLE.keys(), ())
+    shape.members(value, "", BUNDLE.keys(), ())
     found: dict[str, Any] = value
     return found
 
@@ -195,7 +200,7 @@ def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
     Raises:
         VerificationError: A member does not have its shape.
     """
-    shape.obj(_BUNDLE)(value, "")
+    shape.obj(BUNDLE)(value, "")
     _check_order([item["index"] for item in value["keyEvents"]])
     consistency, anchor = value["consistency"], value["anchor"]
     return Bundle(

@@ -13,28 +13,26 @@ from typing import Any
 
 from carnet.core.canonical import canonical
 from carnet.core.digests import LeafHash, RecordDigest, digest_from_hex
-from carnet.ledger import shape
-from carnet.ledger.did import is_issuer_id
+from carnet.ledger import kinds, shape
+from carnet.ledger.kinds.keys import ISSUER_ID
 from carnet.ledger.merkle import leaf_hash
 
 ENTRY_VERSION = 1
-KEY_EVENT = "key-event"
-ATTESTATION_PREFIX = "attestation:listing:"
-CONFORMITIES = ("conforming", "nonconforming", "undetermined")
-KINDS = (*(f"{ATTESTATION_PREFIX}{item}" for item in CONFORMITIES), KEY_EVENT)
+KEY_EVENT = kinds.KEY_EVENT.name
+ATTESTATION_PREFIX = f"{kinds.ATTESTATION.name}:"
+KINDS = kinds.LOG_KINDS
 DAY_MAX = 2**32 - 1
 """The contracts keep day numbers in 32 bits."""
 
 _STATUS_REF = shape.text(r"[ !#-\[\]-~]{1,200}", 200, "printable ASCII", "可打印的 ASCII")
 _DAY = shape.nullable(shape.integer(0, DAY_MAX))
-issuer_id = shape.where(is_issuer_id, "a did:key or a did:web", " did:key 或 did:web")
 
 ENTRY_SHAPE = shape.obj(
     {
         "v": shape.exactly(ENTRY_VERSION),
         "kind": shape.one_of(KINDS),
         "recordHash": shape.digest,
-        "issuer": issuer_id,
+        "issuer": ISSUER_ID,
         "statusRef": shape.nullable(_STATUS_REF),
         "supersedes": shape.nullable(shape.digest),
         "subject": shape.nullable(shape.digest),

@@ -19,7 +19,8 @@ from carnet.core.text import Text
 from carnet.ledger import shape
 from carnet.ledger.checkpoint import is_origin
 from carnet.ledger.did import DID_WEB, key_multibase, key_of_multibase
-from carnet.ledger.entry import KINDS, issuer_id
+from carnet.ledger.entry import KINDS
+from carnet.ledger.kinds.keys import ISSUER_ID
 from carnet.ledger.note import COSIGNATURE_V1, ED25519, VerifierKey, parse_verifier_key
 
 POLICY_VERSION: Final = 1
@@ -59,20 +60,23 @@ def _day(value: Any, path: str) -> None:
         raise shape.shape_error(path, value, "a date like 2026-11-23", "形如 2026-11-23 的日期")
 
 
-_POLICY = shape.obj(
+POLICY = shape.obj(
     {
         "version": shape.exactly(POLICY_VERSION),
         "required": shape.array(shape.one_of(STEPS), len(STEPS)),
         "issuers": shape.array(
             shape.obj(
-                {"id": issuer_id, "kinds": shape.array(shape.one_of(KINDS), LIST_MAX)},
+                {"id": ISSUER_ID, "kinds": shape.array(shape.one_of(KINDS), LIST_MAX)},
                 {"keys": shape.array(_MULTIKEY, LIST_MAX)},
             ),
             LIST_MAX,
         ),
         "logs": shape.array(
             shape.obj(
-                {"origin": shape.where(is_origin, "an origin", "来源名称"), "key": _VERIFIER_KEY}
+                {
+                    "origin": shape.where("origin", is_origin, "an origin", "来源名称"),
+                    "key": _VERIFIER_KEY,
+                }
             ),
             LIST_MAX,
         ),
@@ -87,7 +91,7 @@ _POLICY = shape.obj(
                 "keys": shape.array(_VERIFIER_KEY, LIST_MAX),
             }
         ),
-        "validity": shape.obj({"as_of": _day}),
+        "validity": shape.obj({"as_of": shape.named("toml-day", _day)}),
     },
 )
 
@@ -205,7 +209,7 @@ def _check_independent(logs: Sequence[VerifierKey], witnesses: Sequence[Verifier
 
 
 def _policy(value: Mapping[str, Any]) -> Policy:
-    _POLICY(value, "")
+    POLICY(value, "")
     logs = _keys([item["key"] for item in value["logs"]], ED25519)
     for log, item in zip(logs, value["logs"], strict=True):
         if log.name != item["origin"]:

@@ -3,73 +3,43 @@
 A record is never edited: a later one supersedes it. Its hash covers the document with its proof;
 the 128-bit salt inside makes that hash a commitment that tells nothing.
 
-Left out here: status lists, which come with their own kind of record.
-
 Source: W3C VC Data Model 2.0, section 4; docs/spec/record-and-log.md, section 1.
 """
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from carnet.core.canonical import canonical, parse_canonical
 from carnet.core.clock import day_number, format_instant, parse_instant
 from carnet.core.digests import RecordDigest, digest_from_hex, sha256
 from carnet.core.errors import VerificationError
-from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
-from carnet.ledger import shape
+from carnet.ledger import kinds, shape
 from carnet.ledger.did import split_verification_method, verification_method
-from carnet.ledger.entry import ATTESTATION_PREFIX, CONFORMITIES, KEY_EVENT, LogEntry, issuer_id
+from carnet.ledger.entry import LogEntry
+from carnet.ledger.kinds import KIND_OF_TYPE, RecordKind
+from carnet.ledger.kinds.base import URN, CrossCheck
+from carnet.ledger.kinds.keys import EVENTS as KEY_EVENTS
+from carnet.ledger.kinds.keys import ISSUER_ID
+from carnet.ledger.kinds.status import STATUS_ENTRIES, STATUS_ENTRY_SHAPE, status_reference
 from carnet.ledger.proof import CRYPTOSUITE, PROOF_PURPOSE, PROOF_TYPE, add_proof, verify_proof
 from carnet.ledger.signer import Signer
 
 CONTEXT = ["https://www.w3.org/ns/credentials/v2", "https://carnet.example/ns/v1"]
-ATTESTATION_TYPE = "CarnetListingAttestation"
-KEY_EVENT_TYPE = "CarnetKeyEvent"
-LISTING_URN = "urn:carnet:listing:"
+ATTESTATION_TYPE = kinds.ATTESTATION.type_name
+KEY_EVENT_TYPE = kinds.KEY_EVENT.type_name
+LISTING_URN = f"{URN}{kinds.ATTESTATION.noun}:"
 SALT_SIZE = 16
-KEY_ROLES = ("issuer", "log", "officer", "witness")
-REVOCATION_REASONS = ("compromised", "lost", "retired")
-SEVERITIES = ("blocking", "info", "major", "minor")
-_KEY_EVENTS: Mapping[str, frozenset[str]] = {
-    "add": frozenset(),
-    "rotate": frozenset({"previousMultibase"}),
-    "revoke": frozenset({"reason"}),
-}
-"""The members that each event has besides those of all."""
-
 _DECISIVE = frozenset({"blocking", "major"})
-FINDINGS_MAX = 500
-MEASURES_MAX = 200
 
-
-def _is_day(value: str) -> bool:
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-_MULTIBASE = shape.text(
-    r"z[1-9A-HJ-NP-Za-km-z]{1,127}", 128, "base58 multibase", " base58 多重编码"
-)
-_SALT = shape.text(r"[0-9a-f]{32}", 32, "32 lower-case hex digits", " 32 位小写十六进制数字")
-_NAME = shape.text(r"[A-Za-z0-9._:/-]{1,200}", 200, "a name", "名称")
-_DAY = shape.where(_is_day, "a date like 2026-11-23", "形如 2026-11-23 的日期")
 _URN_UUID = shape.text(
     r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", 45, "urn:uuid:...", " urn:uuid:..."
 )
 _METHOD = shape.text(r"did:[!-~]{1,400}", 404, "a verification method", "验证方法")
-
-
-def _counted(shape_of_value: shape.Shape) -> shape.Shape:
-    return shape.table(r"[A-Za-z0-9._-]{1,64}", shape_of_value, MEASURES_MAX)
-
-
 _PROOF = shape.obj(
     {
         "type": shape.exactly(PROOF_TYPE),
@@ -78,67 +48,34 @@ _PROOF = shape.obj(
         "verificationMethod": _METHOD,
         "proofPurpose": shape.exactly(PROOF_PURPOSE),
         "@context": shape.exactly(CONTEXT),
-        "proofValue": _MULTIBASE,
+        "proofValue": shape.multibase,
     }
 )
-_ATTESTATION_FIELDS: dict[str, shape.Shape] = {
-    "listing": shape.identifier,
-    "seller": shape.identifier,
-    "measures": _counted(shape.integer()),
-    "outputs": _counted(shape.integer()),
+ENVELOPE: Mapping[str, shape.Shape] = {
+    "@context": shape.exactly(CONTEXT),
+    "id": _URN_UUID,
+    "issuer": ISSUER_ID,
+    "validFrom": shape.instant,
+    "proof": _PROOF,
 }
-"""The fields that may be withheld."""
+"""The members of every record besides its type and its subject."""
 
-_ATTESTATION_SUBJECT = shape.obj(
-    {
-        "id": shape.text(LISTING_URN + r"[0-9a-f]{64}", 83, f"{LISTING_URN}hash", "上架商品的哈希"),
-        "pack": shape.obj({"id": _NAME, "version": _NAME, "digest": shape.digest}),
-        "asOf": _DAY,
-        "conformity": shape.one_of(CONFORMITIES),
-        "officerConfirmed": shape.array(_NAME, MEASURES_MAX, is_set=True),
-        "findings": shape.array(
-            shape.obj({"rule": _NAME, "severity": shape.one_of(SEVERITIES)}), FINDINGS_MAX
-        ),
-        "decisionDigest": shape.digest,
-        "salt": _SALT,
-    },
-    {
-        **_ATTESTATION_FIELDS,
-        "_sd": shape.array(
-            shape.text(r"[A-Za-z0-9_-]{43}", 43, "a digest", "摘要"), MEASURES_MAX, is_set=True
-        ),
-    },
-)
-_KEY_EVENT_SUBJECT = shape.obj(
-    {
-        "id": issuer_id,
-        "event": shape.one_of(_KEY_EVENTS),
-        "role": shape.one_of(KEY_ROLES),
-        "name": _NAME,
-        "publicKeyMultibase": _MULTIBASE,
-        "salt": _SALT,
-    },
-    {"previousMultibase": _MULTIBASE, "reason": shape.one_of(REVOCATION_REASONS)},
-)
-_SUBJECTS = {ATTESTATION_TYPE: _ATTESTATION_SUBJECT, KEY_EVENT_TYPE: _KEY_EVENT_SUBJECT}
+ENVELOPE_OPTIONAL: Mapping[str, shape.Shape] = {
+    "validUntil": shape.instant,
+    "supersedes": shape.digest,
+}
 
 
-def _record_shape(type_name: str, subject: shape.Shape) -> shape.Shape:
-    return shape.obj(
-        {
-            "@context": shape.exactly(CONTEXT),
-            "id": _URN_UUID,
-            "type": shape.exactly(["VerifiableCredential", type_name]),
-            "issuer": issuer_id,
-            "validFrom": shape.instant,
-            "credentialSubject": subject,
-            "proof": _PROOF,
-        },
-        {"validUntil": shape.instant, "supersedes": shape.digest},
-    )
+def _record_shape(kind: RecordKind) -> shape.Shape:
+    own = {
+        "type": shape.exactly(["VerifiableCredential", kind.type_name]),
+        "credentialSubject": kind.subject_shape(),
+    }
+    status = {"credentialStatus": STATUS_ENTRY_SHAPE} if kind.has_status else {}
+    return shape.obj({**ENVELOPE, **own}, {**ENVELOPE_OPTIONAL, **status})
 
 
-_SHAPES = {name: _record_shape(name, subject) for name, subject in _SUBJECTS.items()}
+_SHAPES = {name: _record_shape(kind) for name, kind in KIND_OF_TYPE.items()}
 
 
 def type_of(document: Any) -> str:
@@ -192,11 +129,20 @@ class Record:
         return record_digest(self.body)
 
     @property
+    def record_kind(self) -> RecordKind:
+        """The kind of record it is."""
+        return KIND_OF_TYPE[type_of(self.document)]
+
+    @property
     def kind(self) -> str:
         """The kind that its log entry names."""
-        if type_of(self.document) == KEY_EVENT_TYPE:
-            return KEY_EVENT
-        return f"{ATTESTATION_PREFIX}{self.subject['conformity']}"
+        return self.record_kind.log_kind(self.subject)
+
+    @property
+    def status_ref(self) -> str | None:
+        """The entry of a status list that tells its status, None where it names none."""
+        status = self.document.get("credentialStatus")
+        return None if status is None else str(status["id"])
 
     @property
     def valid_from(self) -> datetime:
@@ -211,15 +157,14 @@ class Record:
     @property
     def entry(self) -> LogEntry:
         """The log entry of this record: it follows from the record alone."""
-        urn = str(self.subject["id"])
         supersedes = self.document.get("supersedes")
-        is_listing = urn.startswith(LISTING_URN)
         return LogEntry(
             kind=self.kind,
             record_hash=self.digest,
             issuer=self.issuer,
+            status_ref=self.status_ref,
             supersedes=digest_from_hex(supersedes) if supersedes else None,
-            subject=digest_from_hex(urn.removeprefix(LISTING_URN)) if is_listing else None,
+            subject=self.record_kind.subject_hash(self.subject),
             valid_from=_day(self.document["validFrom"]),
             valid_until=_day(self.document.get("validUntil")),
         )
@@ -241,23 +186,49 @@ def check_shape(document: Any) -> None:
         raise shape.shape_error(
             "record.validUntil", document["validUntil"], "validFrom or later", "不早于 validFrom"
         )
-    if type_of(document) == ATTESTATION_TYPE:
-        _check_attestation(document)
-    if type_of(document) == KEY_EVENT_TYPE:
-        _check_key_event(document["credentialSubject"])
+    if "credentialStatus" in document:
+        _check_status(document["credentialStatus"])
+    for name in KIND_OF_TYPE[type_of(document)].checks:
+        _CHECKS[name](document)
 
 
-def _check_key_event(subject: Mapping[str, Any]) -> None:
+def _check_status(status: Mapping[str, Any]) -> None:
+    """Check that a record names one entry of a list, and the same in both ways."""
+    index = int(status["statusListIndex"])
+    if index >= STATUS_ENTRIES:
+        least = f"below {STATUS_ENTRIES}"
+        raise shape.shape_error(
+            "credentialStatus.statusListIndex", index, least, f"小于 {STATUS_ENTRIES}"
+        )
+    expected = status_reference(status["statusListCredential"], index)
+    if status["id"] != expected:
+        raise shape.shape_error("credentialStatus.id", status["id"], expected, f" {expected}")
+
+
+def _check_key_event(document: Mapping[str, Any]) -> None:
     """Check that a key event has the members of its kind and no other's."""
+    subject = document["credentialSubject"]
     event = subject["event"]
     found = subject.keys() & {"previousMultibase", "reason"}
-    if found != _KEY_EVENTS[event]:
-        listed = ", ".join(sorted(_KEY_EVENTS[event])) or "none"
+    if found != KEY_EVENTS[event]:
+        listed = ", ".join(sorted(KEY_EVENTS[event])) or "none"
         raise shape.shape_error(
             "credentialSubject",
             sorted(found),
             f"with the event {event} of these: {listed}",
             f"事件 {event} 仅含：{listed}",
+        )
+
+
+def _check_period(document: Mapping[str, Any]) -> None:
+    """Check that a period does not end before it begins."""
+    subject = document["credentialSubject"]
+    if subject["periodEnd"] < subject["periodStart"]:
+        raise shape.shape_error(
+            "credentialSubject.periodEnd",
+            subject["periodEnd"],
+            "periodStart or later",
+            "不早于 periodStart",
         )
 
 
@@ -275,6 +246,13 @@ def _check_attestation(document: Mapping[str, Any]) -> None:
             "none that is blocking or major where the listing conforms",
             "合规时不得有阻断或重大发现项",
         )
+
+
+_CHECKS: Mapping[CrossCheck, Callable[[Mapping[str, Any]], None]] = {
+    "attestation": _check_attestation,
+    "key-event": _check_key_event,
+    "period": _check_period,
+}
 
 
 def record_of_document(document: Any) -> Record:
@@ -324,35 +302,6 @@ def verify_record(record: Record) -> None:
     verify_proof(record.document, signing_key(record))
 
 
-def check_disclosed(fields: Mapping[str, Any]) -> None:
-    """Check revealed fields: their shapes, and that listing and seller are those of the subject.
-
-    Args:
-        fields: The subject of an attestation with the revealed fields in place.
-
-    Raises:
-        VerificationError: A field cannot be withheld, has another shape, or names another listing.
-    """
-    for name, value in fields.items():
-        if name in _ATTESTATION_FIELDS:
-            _ATTESTATION_FIELDS[name](value, name)
-    unknown = sorted(fields.keys() - set(_FIELDS_KNOWN))
-    if unknown:
-        raise shape.shape_error(
-            "disclosures", unknown, "fields that can be withheld", "可隐藏的字段"
-        )
-    if "listing" in fields and "seller" in fields:
-        expected = LISTING_URN + listing_hash(fields["listing"], fields["seller"]).hex()
-        if fields["id"] != expected:
-            raise shape.shape_error("credentialSubject.id", fields["id"], expected, f" {expected}")
-
-
-_FIELDS_KNOWN = (
-    *("id", "pack", "asOf", "conformity", "officerConfirmed", "findings", "decisionDigest", "salt"),
-    *_ATTESTATION_FIELDS,
-)
-
-
 def new_salt() -> str:
     """Return 128 random bits in hex."""
     return secrets.token_hex(SALT_SIZE)
@@ -392,8 +341,19 @@ def sign_record(
     validity: Validity,
     created: datetime,
     supersedes: bytes | None = None,
+    status: Mapping[str, Any] | None = None,
 ) -> Record:
     """Return a signed record.
+
+    Args:
+        type_name: Of the kind.
+        subject: What is stated, salt included.
+        record_id: The record's own identifier.
+        issuer: Who states it.
+        validity: When it holds.
+        created: When it is signed.
+        supersedes: The hash of the record that it replaces.
+        status: Its entry of a status list, from `status_entry`.
 
     Raises:
         VerificationError: The subject does not have the shape of its type.
@@ -410,6 +370,8 @@ def sign_record(
         document["validUntil"] = format_instant(validity.until)
     if supersedes is not None:
         document["supersedes"] = supersedes.hex()
+    if status is not None:
+        document["credentialStatus"] = dict(status)
     method = verification_method(issuer.id, issuer.signer.public_key)
     record = record_of_document(add_proof(document, method, issuer.signer, created))
     verify_record(record)

@@ -1,11 +1,17 @@
 """Closed shapes of JSON documents: every member named, every value bounded, nothing unknown.
 
-A shape is a function that takes a value and its path and raises VerificationError. What it quotes
-from a document is shown escaped and shortened: the text of a stranger must not reach a terminal.
+A shape takes a value and its path and raises VerificationError. What it quotes from a document is
+shown escaped and shortened: the text of a stranger must not reach a terminal.
+
+Every shape also describes itself as JSON, so that the verify page reads the very shapes that Python
+checks instead of a copy. A description is a list: the name of the combinator, then its arguments.
+Patterns are written in the part of the syntax that Python and JavaScript share.
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
@@ -13,8 +19,26 @@ from carnet.core.clock import format_instant, parse_instant
 from carnet.core.errors import VerificationError
 from carnet.core.text import Text
 
-Shape = Callable[[Any, str], None]
+Check = Callable[[Any, str], None]
+Description = list[Any]
 SHOWN_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A check of a value at a path, and its description.
+
+    Args:
+        check: Raises VerificationError where a value does not have the shape.
+        description: The combinator and its arguments, as JSON.
+    """
+
+    check: Check
+    description: Description
+
+    def __call__(self, value: Any, path: str) -> None:
+        """Check a value; the path names it in the message."""
+        self.check(value, path)
 
 
 def shown(value: object) -> str:
@@ -43,40 +67,53 @@ def text(pattern: str, length_max: int, en: str, zh: str) -> Shape:
         if not is_fit or not compiled.fullmatch(value):
             raise shape_error(path, value, en, zh)
 
-    return check
+    return Shape(check, ["text", pattern, length_max, en, zh])
 
 
-def where(holds: Callable[[str], bool], en: str, zh: str) -> Shape:
-    """Return the shape of a string of which something holds."""
+def where(name: str, holds: Callable[[str], bool], en: str, zh: str) -> Shape:
+    """Return the shape of a string of which something holds.
+
+    Args:
+        name: What the page calls the same test.
+        holds: The test.
+        en: What is expected.
+        zh: The same.
+    """
 
     def check(value: Any, path: str) -> None:
         if not isinstance(value, str) or not holds(value):
             raise shape_error(path, value, en, zh)
 
-    return check
+    return Shape(check, ["where", name, en, zh])
+
+
+def named(name: str, check: Check) -> Shape:
+    """Return a shape that has a program of its own, which the page has under the same name."""
+    return Shape(check, ["named", name])
 
 
 def integer(least: int = -INTEGER_MAX, most: int = INTEGER_MAX) -> Shape:
     """Return the shape of an integer within bounds."""
+    bounds = f"{least} .. {most}"
 
     def check(value: Any, path: str) -> None:
         is_integer = isinstance(value, int) and not isinstance(value, bool)
         if not is_integer or not least <= value <= most:
-            bounds = f"{least} .. {most}"
             raise shape_error(path, value, f"an integer in {bounds}", f" {bounds} 内的整数")
 
-    return check
+    return Shape(check, ["integer", least, most])
 
 
 def one_of(choices: Collection[str]) -> Shape:
     """Return the shape of one string out of several."""
-    listed = " | ".join(sorted(choices))
+    known = frozenset(choices)
+    listed = " | ".join(sorted(known))
 
     def check(value: Any, path: str) -> None:
-        if not isinstance(value, str) or value not in choices:
+        if not isinstance(value, str) or value not in known:
             raise shape_error(path, value, listed, f" {listed}")
 
-    return check
+    return Shape(check, ["choice", sorted(known)])
 
 
 def exactly(expected: Any) -> Shape:
@@ -86,7 +123,7 @@ def exactly(expected: Any) -> Shape:
         if type(value) is not type(expected) or value != expected:
             raise shape_error(path, value, shown(expected), f" {shown(expected)}")
 
-    return check
+    return Shape(check, ["exactly", expected])
 
 
 def nullable(shape: Shape) -> Shape:
@@ -94,9 +131,9 @@ def nullable(shape: Shape) -> Shape:
 
     def check(value: Any, path: str) -> None:
         if value is not None:
-            shape(value, path)
+            shape.check(value, path)
 
-    return check
+    return Shape(check, ["nullable", shape.description])
 
 
 def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
@@ -107,11 +144,11 @@ def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
             most = f"a list of at most {length_max}"
             raise shape_error(path, value, most, f"最多 {length_max} 项的列表")
         for index, item in enumerate(value):
-            shape(item, f"{path}[{index}]")
+            shape.check(item, f"{path}[{index}]")
         if is_set and value != sorted(set(value)):
             raise shape_error(path, value, "sorted items without repetition", "已排序且不重复的项")
 
-    return check
+    return Shape(check, ["array", shape.description, length_max, is_set])
 
 
 def table(key_pattern: str, shape: Shape, length_max: int) -> Shape:
@@ -127,9 +164,9 @@ def table(key_pattern: str, shape: Shape, length_max: int) -> Shape:
                 raise shape_error(
                     path, key, f"names like {key_pattern}", f"形如 {key_pattern} 的名称"
                 )
-            shape(item, f"{path}.{shown(key)}")
+            shape.check(item, f"{path}.{shown(key)}")
 
-    return check
+    return Shape(check, ["table", key_pattern, shape.description, length_max])
 
 
 def members(value: Any, path: str, required: Collection[str], optional: Collection[str]) -> None:
@@ -154,14 +191,24 @@ def members(value: Any, path: str, required: Collection[str], optional: Collecti
 def obj(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
     """Return the shape of an object with exactly these members; optional ones may be absent."""
     others = optional or {}
+    checks = {name: shape.check for name, shape in (*required.items(), *others.items())}
 
     def check(value: Any, path: str) -> None:
         members(value, path, required.keys(), others.keys())
         for name, item in value.items():
-            shape = required.get(name) or others[name]
-            shape(item, f"{path}.{name}" if path else name)
+            checks[name](item, f"{path}.{name}" if path else name)
 
-    return check
+    return Shape(check, ["object", describe(required), describe(others)])
+
+
+def describe(shapes: Mapping[str, Shape]) -> dict[str, Description]:
+    """Return the descriptions of some members."""
+    return {name: shape.description for name, shape in shapes.items()}
+
+
+def _boolean(value: Any, path: str) -> None:
+    if not isinstance(value, bool):
+        raise shape_error(path, value, "true or false", " true 或 false")
 
 
 def _is_instant(value: str) -> bool:
@@ -171,8 +218,23 @@ def _is_instant(value: str) -> bool:
         return False
 
 
+def _is_day(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+boolean = named("boolean", _boolean)
 instant = where(
-    _is_instant, "an instant like 2026-11-23T08:00:00Z", "形如 2026-11-23T08:00:00Z 的时刻"
+    "instant",
+    _is_instant,
+    "an instant like 2026-11-23T08:00:00Z",
+    "形如 2026-11-23T08:00:00Z 的时刻",
 )
+day = where("day", _is_day, "a date like 2026-11-23", "形如 2026-11-23 的日期")
 digest = text(r"[0-9a-f]{64}", 64, "64 lower-case hex digits", " 64 位小写十六进制数字")
 identifier = text(r"[A-Za-z0-9._:/-]{1,64}", 64, "an id", "标识")
+name = text(r"[A-Za-z0-9._:/-]{1,200}", 200, "a name", "名称")
+multibase = text(r"z[1-9A-HJ-NP-Za-km-z]{1,127}", 128, "base58 multibase", " base58 多重编码")
+currency = text(r"[A-Z]{3}", 3, "a currency like USD", "形如 USD 的币种")

@@ -31,13 +31,12 @@ from carnet.ledger.checkpoint import (
 )
 from carnet.ledger.did import DID_KEY, key_of_did
 from carnet.ledger.disclosure import reveal
-from carnet.ledger.entry import KEY_EVENT
 from carnet.ledger.keystate import ISSUER_ROLE, REVOKE, KeyState, issuers_before, statement_of
 from carnet.ledger.merkle import verify_consistency, verify_inclusion
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
 from carnet.ledger.policy import STEPS, Policy, TrustedAnchor
 from carnet.ledger.proof import verify_proof
-from carnet.ledger.record import check_disclosed, signing_key
+from carnet.ledger.record import signing_key
 from carnet.ledger.seen import ConsistencyProof, SeenReader, UnprovenError, compare_with_seen
 from carnet.ledger.shape import shown
 
@@ -251,8 +250,7 @@ class _Verifier:
     def disclosures(self) -> Text:
         record, texts = self.logged.record, self.bundle.disclosures
         fields = reveal(record.subject, texts)
-        if record.kind != KEY_EVENT:
-            check_disclosed(fields)
+        record.record_kind.check_disclosed(fields)
         withheld = len(record.subject.get("_sd", [])) - len(texts)
         return Text(
             f"{len(texts)} revealed, {withheld} withheld",

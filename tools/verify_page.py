@@ -6,8 +6,11 @@ nothing else can run in it. The same sources always give the same bytes.
 
 import base64
 import hashlib
+import json
 import sys
 from pathlib import Path
+
+from carnet.ledger.description import describe_all
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "web" / "verify"
@@ -23,10 +26,16 @@ def _source_digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _description() -> str:
+    """Return the shapes that Python checks, as the script's first constant."""
+    text = json.dumps(describe_all(), ensure_ascii=False, sort_keys=True, indent=1)
+    return f"// Written by tools/verify_page.py from carnet.ledger.\nconst DESCRIPTION = {text};"
+
+
 def build(sources: Path = SOURCES) -> bytes:
     """Return the bytes of the page."""
     modules = [_read(path).strip() for path in sorted(sources.glob("*.js"))]
-    body = "\n\n".join(modules)
+    body = "\n\n".join([_description(), *modules])
     script = f'\n"use strict";\n(() => {{\n{body}\n}})();\n'
     style = f"\n{_read(sources / 'page.css')}"
     for text in (script, style):

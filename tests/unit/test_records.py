@@ -39,7 +39,6 @@ from carnet.ledger.record import (
     ATTESTATION_TYPE,
     Issuer,
     Validity,
-    check_disclosed,
     parse_record,
     record_digest,
     record_of_document,
@@ -357,6 +356,7 @@ def test_disclosure__bad_ones_are_refused(text: str) -> None:
 
 def test_disclosed__only_what_may_be_withheld_in_its_shape() -> None:
     fields = dict(RECORD.subject)
+    check_disclosed = RECORD.record_kind.check_disclosed
     check_disclosed(fields)
     check_disclosed({name: value for name, value in fields.items() if name != "seller"})
     for more in ({"seller": "SELLER-2"}, {"measures": {"a": "1"}}, {"note": 1}, {"listing": 7}):

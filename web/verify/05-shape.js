@@ -60,6 +60,10 @@ const whereShape = (holds, en, zh) => (value, path) => {
   if (typeof value !== "string" || !holds(value)) throw shapeError(path, value, en, zh);
 };
 
+const booleanShape = (value, path) => {
+  if (typeof value !== "boolean") throw shapeError(path, value, "true or false", " true 或 false");
+};
+
 const integerShape = (least = -INTEGER_MAX, most = INTEGER_MAX) => (value, path) => {
   if (!Number.isSafeInteger(value) || value < least || value > most) {
     const bounds = `${least} .. ${most}`;
@@ -164,15 +168,53 @@ function isInstant(text) {
 }
 
 const dayOf = (instant) => instant.slice(0, "2026-11-23".length);
-const instantShape = whereShape(
-  isInstant,
-  "an instant like 2026-11-23T08:00:00Z",
-  "形如 2026-11-23T08:00:00Z 的时刻",
-);
-const dayShape = whereShape(
-  (text) => dayNumber(text) !== null,
-  "a date like 2026-11-23",
-  "形如 2026-11-23 的日期",
-);
-const digestShape = textShape("[0-9a-f]{64}", 64, "64 lower-case hex digits", " 64 位小写十六进制数字");
-const identifierShape = textShape("[A-Za-z0-9._:/-]{1,64}", 64, "an id", "标识");
+
+/** What a description may ask of a string, by name. */
+const STRING_TESTS = {
+  instant: isInstant,
+  day: (text) => dayNumber(text) !== null,
+  issuer: (text) => isIssuerId(text),
+  origin: (text) => ORIGIN.test(text),
+};
+
+/** Shapes that are programs of their own, by name. */
+const PROGRAMS = {
+  boolean: booleanShape,
+  record: (value) => checkRecordShape(value),
+  "toml-day": (value, path) => {
+    if (value instanceof TomlDate && !(value instanceof TomlOther)) return;
+    throw shapeError(path, value, "a date like 2026-11-23", "形如 2026-11-23 的日期");
+  },
+};
+
+const COMBINATORS = {
+  text: textShape,
+  where: (name, en, zh) => whereShape(known(STRING_TESTS, name), en, zh),
+  named: (name) => known(PROGRAMS, name),
+  integer: integerShape,
+  choice: oneOf,
+  exactly: (expected) => exactly(documentOf(expected)),
+  nullable: (shape) => nullable(shapeOf(shape)),
+  array: (shape, lengthMax, isSet) => arrayShape(shapeOf(shape), lengthMax, isSet),
+  table: (pattern, shape, lengthMax) => tableShape(pattern, shapeOf(shape), lengthMax),
+  object: (required, optional) => objectShape(shapesOf(required), shapesOf(optional)),
+};
+
+/** Return what has a name; the page cannot start with a description that it does not understand. */
+function known(table, name) {
+  if (!Object.hasOwn(table, name)) throw new Error(`unknown: ${name}`);
+  return table[name];
+}
+
+/** Return a value of JavaScript as documents hold it, with Maps for objects. */
+function documentOf(value) {
+  if (Array.isArray(value)) return value.map(documentOf);
+  if (value === null || typeof value !== "object") return value;
+  return new Map(Object.entries(value).map(([name, item]) => [name, documentOf(item)]));
+}
+
+/** Return the shape of a description: the name of a combinator, then its arguments. */
+const shapeOf = ([name, ...values]) => known(COMBINATORS, name)(...values);
+
+const shapesOf = (members) =>
+  Object.fromEntries(Object.entries(members).map(([name, item]) => [name, shapeOf(item)]));

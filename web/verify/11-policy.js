@@ -2,69 +2,8 @@
 // Source: docs/spec/record-and-log.md, section 7.
 
 const POLICY_SIZE_MAX = 256 * 1024;
-const LIST_MAX = 100;
-const STEPS = [
-  "parse",
-  "canonical",
-  "schema",
-  "issuer",
-  "key",
-  "signature",
-  "disclosures",
-  "inclusion",
-  "checkpoint",
-  "witnesses",
-  "consistency",
-  "status",
-  "supersession",
-  "validity",
-  "anchor",
-];
-
-const verifierKeyShape = textShape("[!-~]+", 400, "a verifier key", "验证密钥");
-const multikeyShape = textShape(
-  "z6Mk[1-9A-HJ-NP-Za-km-z]+", 60, "a multikey z6Mk...", "多重编码密钥 z6Mk...",
-);
-
-const POLICY_SHAPE = objectShape(
-  {
-    version: exactly(1),
-    required: arrayShape(oneOf(STEPS), STEPS.length),
-    issuers: arrayShape(
-      objectShape(
-        { id: issuerShape, kinds: arrayShape(oneOf(KINDS), LIST_MAX) },
-        { keys: arrayShape(multikeyShape, LIST_MAX) },
-      ),
-      LIST_MAX,
-    ),
-    logs: arrayShape(
-      objectShape({
-        origin: whereShape((text) => ORIGIN.test(text), "an origin", "来源名称"),
-        key: verifierKeyShape,
-      }),
-      LIST_MAX,
-    ),
-  },
-  {
-    anchors: arrayShape(
-      objectShape({
-        chain_id: integerShape(1),
-        contract: textShape("0x[0-9a-fA-F]{40}", 42, "0x and 40 hex digits", " 0x 加 40 位十六进制数字"),
-      }),
-      LIST_MAX,
-    ),
-    witnesses: objectShape({
-      quorum: integerShape(0, LIST_MAX),
-      keys: arrayShape(verifierKeyShape, LIST_MAX),
-    }),
-    validity: objectShape({
-      as_of: (value, path) => {
-        if (value instanceof TomlDate && !(value instanceof TomlOther)) return;
-        throw shapeError(path, value, "a date like 2026-11-23", "形如 2026-11-23 的日期");
-      },
-    }),
-  },
-);
+const STEPS = DESCRIPTION.steps;
+const POLICY_SHAPE = shapeOf(DESCRIPTION.policy);
 
 function typedKeys(texts, type) {
   const keys = texts.map(parseVerifierKey);

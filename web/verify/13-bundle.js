@@ -1,40 +1,7 @@
 // The content of a bundle, parsed; nothing in it is verified here.
 // Source: docs/spec/record-and-log.md, section 6.
 
-const KEY_EVENTS_MAX = 16;
-const noteShape = textShape("[^]+", NOTE_SIZE_MAX, "a signed note", "签名注记");
-const hashesShape = arrayShape(digestShape, PROOF_LENGTH_MAX);
-const LOGGED = {
-  record: (value) => checkRecordShape(value),
-  entry: ENTRY_SHAPE,
-  index: integerShape(0, TREE_SIZE_MAX - 1),
-  inclusion: hashesShape,
-};
-const BUNDLE = {
-  v: exactly(1),
-  ...LOGGED,
-  disclosures: arrayShape(
-    textShape("[A-Za-z0-9_-]+", DISCLOSURE_SIZE_MAX, "a disclosure", "披露项"),
-    DISCLOSURES_MAX,
-  ),
-  checkpoint: noteShape,
-  cosigners: arrayShape(
-    textShape("[!-~]+", 400, "a verifier key", "验证密钥"),
-    SIGNATURES_MAX,
-    true,
-  ),
-  keyEvents: arrayShape(objectShape(LOGGED), KEY_EVENTS_MAX),
-  consistency: nullable(objectShape({ checkpoint: noteShape, proof: hashesShape })),
-  status: exactly(null),
-  anchor: nullable(
-    objectShape({
-      chainId: integerShape(1),
-      contract: textShape("0x[0-9a-f]{40}", 42, "0x and 40 hex digits", "0x 加 40 位十六进制"),
-      originHash: digestShape,
-      size: integerShape(1, TREE_SIZE_MAX),
-    }),
-  ),
-};
+const BUNDLE = shapesOf(DESCRIPTION.bundle);
 
 /** Return the JSON object of a bundle, in any spelling, with its members still unchecked. */
 function parseBundle(bytes) {

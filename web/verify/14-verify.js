@@ -175,7 +175,7 @@ class Verifier {
   disclosures() {
     const [{ record }, texts] = [this.logged, this.bundle.disclosures];
     const fields = reveal(record.subject, texts);
-    if (record.kind !== KEY_EVENT) checkDisclosed(fields);
+    checkDisclosed(record.type, fields);
     const withheld = (record.subject.get("_sd") ?? []).length - texts.length;
     return [
       `${texts.length} revealed, ${withheld} withheld`,
