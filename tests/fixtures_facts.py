@@ -22,8 +22,10 @@ from carnet.facts.types.checks import (
     CrossCheck,
     Different,
     ExactlyOne,
+    Follows,
     NotAbove,
     NotBefore,
+    PresentWith,
 )
 
 ID_ALPHABET = "ABCXYZabc019._:/-"
@@ -108,6 +110,13 @@ def _repair(check: CrossCheck, values: dict[str, Any]) -> None:
         values.pop(check.first if check.second in values else check.second, None)
         if check.first not in values and check.second not in values:
             values[check.first] = 10_000
+    elif isinstance(check, Follows):
+        values[check.second] = dict(check.pairs)[values[check.first]]
+    elif isinstance(check, PresentWith):
+        if values[check.first] != check.value:
+            values.pop(check.second, None)
+        else:
+            values.setdefault(check.second, "CNY")
     elif isinstance(check, Different) and values[check.first] == values[check.second]:
         values[check.second] = "OTHER" if values[check.first] != "OTHER" else "ANOTHER"
 

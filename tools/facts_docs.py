@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 
 from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES, FactType, Field
-from carnet.facts.types.checks import CrossCheck, Different, ExactlyOne, NotAbove
+from carnet.facts.types.checks import (
+    CrossCheck,
+    Different,
+    ExactlyOne,
+    Follows,
+    NotAbove,
+    PresentWith,
+)
 
 INTRODUCTION = """\
 # Facts: the vocabulary
@@ -58,6 +65,7 @@ Amounts are not negative, except:
 - `statement_line.amount_minor`: the kind decides the direction. `income` and `after_sales_release`
   are in the seller's favour, every other kind reduces what the seller gets, and a negative amount
   reverses earlier lines of its kind.
+- `data_point.value`: an amount is negative where more was taken back than paid.
 - `financials.ebitda_minor` and `financials.cash_for_debt_service_minor`: negative where the period
   lost money.
 
@@ -143,4 +151,9 @@ def _check(check: CrossCheck) -> str:
         return f"Exactly one of `{check.first}` and `{check.second}` is present."
     if isinstance(check, Different):
         return f"`{check.first}` and `{check.second}` differ."
+    if isinstance(check, Follows):
+        told = ", ".join(f"`{second}` with `{first}`" for first, second in check.pairs)
+        return f"`{check.second}` follows from `{check.first}`: {told}."
+    if isinstance(check, PresentWith):
+        return f"`{check.second}` is present where `{check.first}` is `{check.value}`, only there."
     return f"`{check.later}` is not before `{check.earlier}`."

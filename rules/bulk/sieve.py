@@ -14,7 +14,15 @@ from carnet.core.ids import is_gtin
 from carnet.facts.codes import COUNTRIES, CURRENCIES
 from carnet.facts.schema import FactType, Field, Kind
 from carnet.facts.types.base import DATE_MAX, DATE_MIN, TEXT_SIZE_MAX
-from carnet.facts.types.checks import CrossCheck, Different, ExactlyOne, NotAbove, NotBefore
+from carnet.facts.types.checks import (
+    CrossCheck,
+    Different,
+    ExactlyOne,
+    Follows,
+    NotAbove,
+    NotBefore,
+    PresentWith,
+)
 
 Spelling = Literal["cells", "json", "typed"]
 """How a value is written: a cell of text ("" where there is none), a token of JSON, or as it is."""
@@ -180,6 +188,11 @@ def _across(check: CrossCheck) -> str:
     first, second = column_of(check.first), column_of(check.second)
     if isinstance(check, ExactlyOne):
         return f"(({first} IS NULL) <> ({second} IS NULL))"
+    if isinstance(check, PresentWith):
+        return f"(({first} = {quoted(check.value)}) = ({second} IS NOT NULL))"
+    if isinstance(check, Follows):
+        pairs = " ".join(f"WHEN {quoted(one)} THEN {quoted(two)}" for one, two in check.pairs)
+        return f"{second} = CASE {first} {pairs} END"
     assert isinstance(check, Different), "every kind of check has its condition"
     return f"{first} IS DISTINCT FROM {second}"
 

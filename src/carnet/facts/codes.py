@@ -28,6 +28,29 @@ _CURRENCY_CODES = (
 CURRENCIES = frozenset(_CURRENCY_CODES.split())
 """Currencies of ISO 4217 with a minor unit, without metals, funds and test codes."""
 
+_NO_MINOR_UNIT = frozenset(
+    (
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"),
+        *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
+    )
+)
+_THREE_DIGITS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+
+
+def minor_digits_of(currency: str) -> int:
+    """Return how many digits an amount of a currency has after the point.
+
+    >>> [minor_digits_of(code) for code in ("CNY", "JPY", "KWD")]
+    [2, 0, 3]
+
+    Source: ISO 4217, list one.
+    """
+    assert currency in CURRENCIES, "the caller checked the code"
+    if currency in _NO_MINOR_UNIT:
+        return 0
+    return 3 if currency in _THREE_DIGITS else 2
+
+
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}", re.ASCII)
 _FCC_ID = re.compile(r"(2[A-Z0-9]{4}|[A-Z013-9][A-Z0-9]{2})([A-Z0-9-]{1,14})", re.ASCII)
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from carnet.core.text import Text
-from carnet.facts.types import conformity, finance, settlement, stages, trace, trading
+from carnet.facts.types import conformity, credit, finance, settlement, stages, trace, trading
 from carnet.facts.types.base import FactModel, Form, Note, RefersTo
 from carnet.facts.types.checks import CrossCheck
 
@@ -167,7 +167,7 @@ def _fact_type(topic: str, model: type[FactModel]) -> FactType:
 
 
 def _all_types() -> Iterator[FactType]:
-    for module in (trading, conformity, trace, finance, settlement):
+    for module in (trading, conformity, trace, finance, settlement, credit):
         topic = module.__name__.rpartition(".")[2]
         yield from (_fact_type(topic, model) for model in module.MODELS)
 

@@ -20,6 +20,7 @@ from carnet.core.text import Text
 from carnet.facts.fact import Fact, FactBatch
 from carnet.facts.intake import IntakeLimits, check_references, read_files
 from carnet.facts.intake.opening import display_name
+from carnet.facts.intake.statements import read_statement_map
 from carnet.facts.issue import IssueLog, Problem, Source, Stage, TooManyProblemsError, shown
 from carnet.services.workspace import Workspace
 from carnet.store import facts as stored
@@ -90,24 +91,31 @@ class _Plan:
 
 
 def import_files(
-    workspace: Workspace, paths: Sequence[Path], clock: Clock, *, is_replacing: bool = False
+    workspace: Workspace,
+    paths: Sequence[Path],
+    clock: Clock,
+    *,
+    is_replacing: bool = False,
+    statement_map: Path | None = None,
 ) -> ImportReport:
     """Import the facts of some files.
 
     Args:
         workspace: Where to.
-        paths: CSV, XLSX, JSON and NDJSON files.
+        paths: CSV, XLSX, JSON and NDJSON files, and statements.
         clock: Tells when the import was made.
         is_replacing: Whether a fact that is stored with another content gets a new version;
             otherwise the import is refused.
+        statement_map: The file that says what the codes and columns of statements mean.
 
     Raises:
         IntakeError: Something is wrong with the input; all of it is named.
-        InputError: No file holds a fact.
+        InputError: No file holds a fact, or the statement map cannot be used.
         ConflictError: Another import did not finish in time.
     """
     limits = IntakeLimits(file_size_max=workspace.settings.import_file_size_max)
-    batch = read_files(paths, limits)
+    found = None if statement_map is None else read_statement_map(statement_map)
+    batch = read_files(paths, limits, found)
     without_facts = _without_facts(paths, batch)
     if not batch.facts:
         raise _no_facts(without_facts)

@@ -24,10 +24,12 @@ INIT_HELP = t(
 )
 IMPORT_HELP = t(
     "Import facts from CSV, XLSX, JSON and NDJSON files: all of them, or nothing.\n\n"
-    "Importing the same facts again changes nothing.\n\n"
+    "Importing the same facts again changes nothing. Statements of platforms (CSV) and of banks "
+    "(ISO 20022 camt.053, camt.054) are read by a statement map.\n\n"
     "Example: carnet import product.csv listing.csv",
     "从 CSV、XLSX、JSON、NDJSON 文件导入事实：要么全部导入，要么都不导入。\n\n"
-    "重复导入相同的事实不会有任何改变。\n\n"
+    "重复导入相同的事实不会有任何改变。"
+    "平台结算单（CSV）与银行对账单（ISO 20022 camt.053、camt.054）按对账单映射读取。\n\n"
     "示例：carnet import product.csv listing.csv",
 )
 STATUS_HELP = t(
@@ -146,6 +148,17 @@ def import_(
             ),
         ),
     ] = False,
+    statement_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--statement-map",
+            metavar="MAP.toml",
+            help=t(
+                "What the codes and columns of statements mean, for *.xml and statement*.csv.",
+                "对账单代码与列的含义，用于 *.xml 和 statement*.csv。",
+            ),
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
@@ -157,7 +170,13 @@ def import_(
 
     with open_workspace(workspace) as opened:
         try:
-            report = import_files(opened, paths, SystemClock(), is_replacing=replace)
+            report = import_files(
+                opened,
+                paths,
+                SystemClock(),
+                is_replacing=replace,
+                statement_map=statement_map,
+            )
         except IntakeError as error:
             if output_format != "json":
                 raise

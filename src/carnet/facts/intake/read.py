@@ -27,6 +27,12 @@ from carnet.facts.intake.opening import (
     refuse,
     unreadable,
 )
+from carnet.facts.intake.statements import (
+    XML_SUFFIX,
+    StatementMap,
+    is_statement,
+    read_statement,
+)
 from carnet.facts.intake.tables import type_of_name
 from carnet.facts.intake.xlsx_file import read_xlsx
 from carnet.facts.issue import FILES, Problem, Source, TooManyProblemsError, shown
@@ -76,18 +82,32 @@ _READERS: dict[str, _Reader] = {
 }
 
 
-def read_files(paths: Sequence[Path], limits: IntakeLimits | None = None) -> FactBatch:
+def read_files(
+    paths: Sequence[Path],
+    limits: IntakeLimits | None = None,
+    statement_map: StatementMap | None = None,
+) -> FactBatch:
     """Return the facts of some files, in the order given.
 
     Args:
         paths: CSV, XLSX, JSON and NDJSON files, told apart by their suffixes; ``-`` is JSON or
-            NDJSON from standard input, told apart by the first line.
+            NDJSON from standard input, told apart by the first line. Files named ``*.xml`` and
+            ``statement*.csv`` are statements.
         limits: What is accepted at most.
+        statement_map: What the codes and columns of statements mean.
 
     Raises:
         IntakeError: Something is wrong with a file, a fact, or an id stands twice.
     """
-    return _read(paths, limits or IntakeLimits(), _reader_of)
+
+    def statement(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+        data = read_bounded(stream, collector.limits)
+        read_statement(data, path, statement_map, file, collector)
+
+    def reader_of(path: Path) -> _Reader:
+        return statement if is_statement(path) else _reader_of(path)
+
+    return _read(paths, limits or IntakeLimits(), reader_of)
 
 
 def read_facts_json(
@@ -173,11 +193,12 @@ def _guarded(read: Callable[[], None], file: str, collector: Collector) -> bool:
 def _reader_of(path: Path) -> _Reader:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
+        named = [*_READERS, XML_SUFFIX]
         raise refuse(
             shown(path.suffix),
             Text(
-                f"a file named {', '.join('*' + suffix for suffix in _READERS)}",
-                f"文件名为 {'、'.join('*' + suffix for suffix in _READERS)}",
+                f"a file named {', '.join('*' + suffix for suffix in named)}",
+                f"文件名为 {'、'.join('*' + suffix for suffix in named)}",
             ),
             Text("Save the data in one of these formats.", "请将数据另存为上述格式之一。"),
         )

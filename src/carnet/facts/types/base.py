@@ -218,6 +218,11 @@ SignedAmount = Annotated[
     Constraint(ge=-INTEGER_MAX, le=INTEGER_MAX),
     _form("signed amount", _MINOR, -INTEGER_MAX, INTEGER_MAX, _AMOUNT_REMEDY),
 ]
+SignedInteger = Annotated[
+    int,
+    Constraint(ge=-INTEGER_MAX, le=INTEGER_MAX),
+    _form("signed integer", _WHOLE, -INTEGER_MAX, INTEGER_MAX, _INTEGER_REMEDY),
+]
 Quantity = Annotated[
     int,
     Constraint(ge=1, le=INTEGER_MAX),

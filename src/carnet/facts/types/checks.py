@@ -97,4 +97,69 @@ class Different:
         return Text(f"{self.second} other than {self.first}", f"{self.second} 与 {self.first} 不同")
 
 
-CrossCheck = NotBefore | NotAbove | ExactlyOne | Different
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """One field has the value that another one's value asks for.
+
+    Args:
+        first: The field that decides.
+        second: The field that follows.
+        pairs: Values of the first, each with that of the second.
+    """
+
+    first: str
+    second: str
+    pairs: tuple[tuple[str, str], ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields concerned; the last is the one reported."""
+        return (self.first, self.second)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the values pass."""
+        return (values[self.first], values[self.second]) in self.pairs
+
+    def expected(self) -> Text:
+        """Return what is expected, in words."""
+        told = ", ".join(f"{second} with {first}" for first, second in self.pairs)
+        told_zh = "、".join(f"{first} 对应 {second}" for first, second in self.pairs)
+        return Text(
+            f"the {self.second} that goes with {self.first}: {told}",
+            f"与 {self.first} 相应的 {self.second}：{told_zh}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PresentWith:
+    """A field is present where another one has a certain value, and only there.
+
+    Args:
+        first: The field that decides.
+        value: Its value.
+        second: The field that is present with it.
+    """
+
+    first: str
+    value: str
+    second: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields concerned; the last is the one reported."""
+        return (self.first, self.second)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the values pass."""
+        is_asked_for = bool(values[self.first] == self.value)
+        return is_asked_for == (values[self.second] is not None)
+
+    def expected(self) -> Text:
+        """Return what is expected, in words."""
+        return Text(
+            f"{self.second} where {self.first} is {self.value}, and only there",
+            f"{self.first} 为 {self.value} 时须有 {self.second}，其他情形不得有",
+        )
+
+
+CrossCheck = NotBefore | NotAbove | ExactlyOne | Different | Follows | PresentWith

@@ -1,6 +1,6 @@
 """How a platform and its seller settle: deposits, quality, sales, receivables, statements."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from carnet.core.text import Text
 from carnet.facts.types.base import (
@@ -11,6 +11,7 @@ from carnet.facts.types.base import (
     Currency,
     Day,
     FactModel,
+    Line,
     ListingRef,
     Note,
     PartyRef,
@@ -21,6 +22,21 @@ from carnet.facts.types.base import (
 )
 from carnet.facts.types.checks import CrossCheck, NotAbove, NotBefore
 from carnet.facts.types.trading import Category, Market
+
+StatementKind = Literal[
+    "income",
+    "after_sales_reserve",
+    "after_sales_release",
+    "compensation",
+    "deduction",
+    "warehouse_fee",
+    "epr_fee",
+    "ads_fee",
+    "other_fee",
+    "withdrawal",
+]
+FAVOURABLE: Final = frozenset({"income", "after_sales_release"})
+"""The kinds of statement lines that are in the seller's favour."""
 
 
 class DepositAccount(FactModel):
@@ -132,24 +148,19 @@ class StatementLine(FactModel):
 
     seller_id: PartyRef
     platform_id: PartyRef
-    kind: Literal[
-        "income",
-        "after_sales_reserve",
-        "after_sales_release",
-        "compensation",
-        "deduction",
-        "warehouse_fee",
-        "epr_fee",
-        "ads_fee",
-        "other_fee",
-        "withdrawal",
-    ]
+    kind: StatementKind
     amount_minor: Annotated[
         SignedAmount, Note("its kind decides the direction; negative reverses lines of its kind")
     ]
     currency: Currency
     booked_on: Day
     receivable_id: ReceivableRef | None = None
+    payment_reference: Annotated[
+        Line | None, Note("the reference that the payer gave, such as EndToEndId")
+    ] = None
+    bank_reference: Annotated[
+        Line | None, Note("the reference of whoever keeps the account, such as AcctSvcrRef")
+    ] = None
 
 
 MODELS: tuple[type[FactModel], ...] = (
