@@ -84,11 +84,14 @@ class RuleError:
 
 
 def exit_code_of(conformities: Iterable[Conformity]) -> int:
-    """Return the exit code of some verdicts."""
+    """Return the exit code of some verdicts; none at all is not clean.
+
+    Source: docs/spec/pack-format.md, PF-68.
+    """
     found = set(conformities)
     if "nonconforming" in found:
         return EXIT_NONCONFORMING
-    return EXIT_UNDETERMINED if "undetermined" in found else EXIT_CONFORMING
+    return EXIT_CONFORMING if found == {"conforming"} else EXIT_UNDETERMINED
 
 
 def conformity_of(findings: Iterable[Finding], errors: Iterable[RuleError]) -> Conformity:
@@ -174,7 +177,7 @@ class EvaluationResult:
 
     @property
     def exit_code(self) -> int:
-        """0 all conforming, 1 any nonconforming, 3 none nonconforming but some undetermined."""
+        """0 all conforming, 1 any nonconforming, 3 some undetermined or nothing decided."""
         return exit_code_of(decision.conformity for decision in self.decisions)
 
     def to_json(self) -> dict[str, Any]:

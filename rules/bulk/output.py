@@ -211,9 +211,20 @@ class Results:
 
     @property
     def exit_code(self) -> int:
-        """0 all conforming, 1 any nonconforming, 3 none nonconforming but some undetermined."""
+        """0 all conforming, 1 any nonconforming, 3 some undetermined or nothing decided."""
         found = self.database.rows("SELECT DISTINCT conformity FROM all_case")
         return exit_code_of(conformity for (conformity,) in found)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether any case was decided."""
+        return bool(self.database.rows("SELECT 1 FROM all_case LIMIT 1"))
+
+    def count_excluded(self) -> int:
+        """Return how many facts of the case type are no cases of the pack."""
+        of_type = f"type = {quoted(self.case_type)}"
+        ((count,),) = self.database.rows(f"SELECT count(*) FROM all_unreached WHERE {of_type}")  # noqa: S608 (a name of the schema)
+        return int(count)
 
     def result(self) -> EvaluationResult:
         """Return everything at once."""

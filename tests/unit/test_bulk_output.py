@@ -124,7 +124,7 @@ def test_json__without_decisions_is_the_text_of_to_json() -> None:
         pieces: list[str] = []
         Results(database, HEADER, "listing").write_json(pieces.append)
         assert "".join(pieces) == json.dumps(HEADER.to_json(), ensure_ascii=False, indent=2) + "\n"
-        assert Results(database, HEADER, "listing").exit_code == 0
+        assert Results(database, HEADER, "listing").exit_code == 3
 
 
 def test_handed_cases__are_replaced_by_the_decisions_of_the_reference() -> None:

@@ -31,12 +31,12 @@ def refused(
     return caught.value.issues
 
 
-def test_json__row_is_the_index_in_the_list(tmp_path: Path) -> None:
+def test_json__row_is_the_place_in_the_list_from_1(tmp_path: Path) -> None:
     batch = read(tmp_path, json.dumps({"facts": [LAB, certificate()]}))
     assert [
         (source.row, fact.fields["source"])
         for fact, source in zip(batch.facts, batch.sources, strict=True)
-    ] == [(0, "facts.json:0"), (1, "facts.json:1")]
+    ] == [(1, "facts.json:1"), (2, "facts.json:2")]
 
 
 def test_json__no_facts_are_no_fault(tmp_path: Path) -> None:
@@ -85,7 +85,9 @@ def test_json__another_document(tmp_path: Path, content: str | bytes, found: str
 def test_json__strict(tmp_path: Path, fields: str, column: str | None, found: str) -> None:
     fact = f'{{"type": "test_lab", "id": "L-2", {fields}}}'
     (issue,) = refused(tmp_path, f'{{"facts": [{LAB_TEXT}, {fact}]}}')
-    assert (issue.row, issue.column, issue.found) == (1, column, found)
+    assert (issue.row, issue.column, issue.found) == (2, column, found)
+    assert ", fact 2" in issue.message().en
+    assert "，第 2 条事实" in issue.message().zh
 
 
 def test_json__integers_of_any_length_are_refused_not_computed(tmp_path: Path) -> None:
@@ -128,6 +130,7 @@ def test_ndjson__every_line_at_once(tmp_path: Path) -> None:
         b"[" * 100_000,
     ]
     issues = refused(tmp_path, b"\n".join(lines), "facts.ndjson")
+    assert "facts.ndjson, line 1: " in issues[0].message().en
     assert [(issue.row, issue.column) for issue in issues] == [
         (1, None),
         (2, "type"),

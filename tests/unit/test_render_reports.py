@@ -120,6 +120,52 @@ def test_form__is_the_same_each_time_and_in_each_language_another(
     assert not re.search(r"[\u4e00-\u9fff]", text)
 
 
+# --- what follows from rules ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def acting(pack: Pack) -> Report:
+    """A conforming case in which a rule sets an output and another one asks for an action."""
+    fact = {"type": "certificate", "id": "CRT-1"}
+    content = decision(
+        pack,
+        findings=[],
+        conformity="conforming",
+        outputs={"step_bps": 50},
+        actions=[{"rule": "stop-sales", "action": "withdraw_listing", "facts": [fact]}],
+        officer_confirmed=["lvd_applies_from"],
+    )
+    return report_of(pack, [content])
+
+
+def test_csv__tells_outputs_actions_and_what_officers_confirmed(acting: Report) -> None:
+    told = {row["kind"]: row for row in rows(acting)}
+    assert set(told) == {"clear", "output", "action", "confirmed"}
+    assert told["output"]["values"] == '{"step_bps": 50}'
+    assert (told["action"]["rule"], told["action"]["message"]) == ("stop-sales", "withdraw_listing")
+    assert told["action"]["facts"] == "certificate/CRT-1"
+    assert told["confirmed"]["message"] == "lvd_applies_from"
+
+
+def test_sarif__tells_outputs_actions_and_what_officers_confirmed(acting: Report) -> None:
+    (run,) = json.loads(to_sarif(acting))["runs"]
+    told = run["properties"]
+    assert told["outputs"] == {"listing/L-1": {"step_bps": 50}}
+    assert told["officerConfirmed"] == {"listing/L-1": ["lvd_applies_from"]}
+    ((action,),) = told["actions"].values()
+    assert (action["rule"], action["action"]) == ("stop-sales", "withdraw_listing")
+
+
+def test_junit__tells_outputs_actions_and_what_officers_confirmed(acting: Report) -> None:
+    root = ET.fromstring(to_junit(acting).encode())
+    told = {one.get("name"): one.get("value") for one in root.iter("property")}
+    assert told["output listing/L-1 step_bps"] == "50"
+    assert told["officer_confirmed listing/L-1"] == "lvd_applies_from"
+    (case,) = [one for one in root.iter("testcase") if one.get("name") == "stop-sales"]
+    assert case.findtext("system-out") == "Action: withdraw_listing (certificate/CRT-1)"
+    assert case.find("failure") is None
+
+
 # --- SARIF ----------------------------------------------------------------------------------------
 
 

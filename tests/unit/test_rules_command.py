@@ -11,7 +11,7 @@ from carnet.cli.main import app
 from carnet.core.errors import CarnetError, InputError, NotFoundError
 from carnet.facts.fact import Fact
 from carnet.rules.shelf import find_pack, find_packs, shelved_packs
-from tests.fixtures_rules import certificate, listing, product, rule, spell, write_pack
+from tests.fixtures_rules import certificate, header, listing, product, rule, spell, write_pack
 
 ENDED = rule(match=[{"c": "certificate"}], when=["c.printed_valid_until < as_of"])
 
@@ -58,6 +58,31 @@ def test_eval__publishes_decisions_and_exit_code(
         "not_applicable", "errors",
     ]  # fmt: skip
     assert _run("eval", folder, *common)[0] == code
+
+
+@pytest.mark.parametrize("engine", ["reference", "live", "bulk"])
+@pytest.mark.parametrize("output_format", ["table", "json", "csv", "sarif", "junit"])
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ([product()], "there is no listing among the facts"),
+        ([product(), listing(market="US")], "none of the facts of type listing (1) is a case"),
+    ],
+)
+def test_eval__without_any_case_is_not_clean(
+    tmp_path: Path, engine: str, output_format: str, facts: list[Fact], told: str
+) -> None:
+    case = header()["case"] | {"when": ['listing.market == "EU"']}
+    folder = str(write_pack(tmp_path / "pack", ENDED, case=case))
+    arguments = ("--facts", _file(tmp_path, *facts), "--as-of", "2026-11-23")
+    form = ("--engine", engine, "--format", output_format)
+    result = CliRunner().invoke(app, ["eval", folder, *arguments, *form])
+    assert result.exit_code == 3
+    assert told in (result.stdout if output_format == "table" else result.stderr)
+    if output_format == "json":
+        assert json.loads(result.stdout)["decisions"] == []
+    else:
+        assert told in result.stdout
 
 
 def test_eval__reads_stdin_and_explains(tmp_path: Path) -> None:

@@ -1,20 +1,21 @@
 """One result in the form and at the place that the command line asks for."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from carnet.cli.decisions import explanation_lines
-from carnet.cli.language import current_language
+from carnet.cli.language import current_language, say
 from carnet.cli.options import STDOUT, ListFormat, OutputFormat, ReportFormat
 from carnet.cli.output import deliver, paper_for
 from carnet.cli.render import findings
 from carnet.cli.render.junit import to_junit
 from carnet.cli.render.page import page_lines, sum_lines
 from carnet.cli.render.paper import Paper
-from carnet.cli.render.report import Report, Verdict
+from carnet.cli.render.report import Report, Verdict, nothing_decided
 from carnet.cli.render.sarif import to_sarif
 from carnet.cli.render.sheet import to_csv
 from carnet.rules.ast import Citation, Pack
@@ -65,7 +66,14 @@ def write_evaluation(
         InputError: The file cannot be written.
     """
     verdicts = [Verdict(pack, document["as_of"], each) for each in document["decisions"]]
-    report = Report(current_language(), verdicts, unreached=document["unreached"])
+    unreached = document["unreached"]
+    nothing = None
+    if not verdicts:
+        excluded = sum(each["type"] == pack.case.fact_type for each in unreached)
+        nothing = nothing_decided(pack, excluded)
+        if output_format != "table" or output != STDOUT:
+            sys.stderr.write(f"{say(nothing)}\n")
+    report = Report(current_language(), verdicts, unreached=unreached, nothing=nothing)
     write_report(report, document, output_format, output)
 
 

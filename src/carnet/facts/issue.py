@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, TypeAlias
 
 from carnet.core.errors import InputError
@@ -17,14 +18,26 @@ PROBLEMS_READ_MAX = 10_000
 """Problems after which reading stops: the input is of another kind altogether."""
 
 
+_ROW = Text("row", "行")
+_LINE = Text("line", "行")
+_COUNTED = {
+    ".json": Text("fact", "条事实"),
+    ".ndjson": _LINE,
+    ".jsonl": _LINE,
+    ".xml": _LINE,
+}
+"""What the number of a row counts, by the ending of the file's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a fact stands.
 
     Args:
         file: The file as it was named; a sheet follows after "#".
-        row: The row as a spreadsheet shows it (the header is row 1), the line of an NDJSON file
-            or the index in the list `facts` of a JSON file; None for the file as a whole.
+        row: Counted from 1: the row as a spreadsheet shows it (the header is row 1), the line of
+            an NDJSON file, the place in the list `facts` of a JSON file; None for the file as a
+            whole.
     """
 
     file: str
@@ -55,7 +68,7 @@ class Issue:
 
     Args:
         file: The file, with its sheet.
-        row: Its row, line or index; None for the file as a whole.
+        row: Its row, line or place, as in `Source`; None for the file as a whole.
         column: The column or field; None for the row as a whole.
         found: The value found, shortened, or words about it.
         expected: What was expected.
@@ -92,8 +105,9 @@ class Issue:
 
     def message(self) -> Text:
         """Return the issue as one line of text."""
-        row = "" if self.row is None else f", row {self.row}"
-        row_zh = "" if self.row is None else f"，第 {self.row} 行"
+        counted = _COUNTED.get(PurePath(self.file).suffix.lower(), _ROW)
+        row = "" if self.row is None else f", {counted.en} {self.row}"
+        row_zh = "" if self.row is None else f"，第 {self.row} {counted.zh}"
         column = "" if self.column is None else f", column {self.column}"
         column_zh = "" if self.column is None else f"，列 {self.column}"
         return Text(

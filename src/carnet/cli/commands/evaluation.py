@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from carnet.cli.language import t
+from carnet.cli.language import say, t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import (
     STDOUT,
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
 HELP = t(
     "Decide cases by a rule pack: which conform, which do not, and why.\n\n"
-    "Exit code: 0 all conform, 1 some do not, 3 none is nonconforming but some undetermined.\n\n"
+    "Exit code: 0 all conform, 1 some do not, 2 facts or pack cannot be used, 3 none is "
+    "nonconforming but some undetermined, or no case was there to decide.\n\n"
     "Example: carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
     "按规则包判定案件：哪些合规、哪些不合规以及原因。\n\n"
-    "退出码：0 全部合规；1 存在不合规；3 无不合规但有无法判定。\n\n"
+    "退出码：0 全部合规；1 存在不合规；2 事实或规则包无法使用；"
+    "3 无不合规但有无法判定，或没有可判定的案件。\n\n"
     "示例：carnet eval eu-ce --facts facts.json --as-of 2026-11-23",
 )
 Explain = Literal["none", "fails", "full"]
@@ -211,6 +213,10 @@ def _decide_large(name: str, request: _Request, output_format: str) -> int:
         trusted = confirmed.get(pack.id, frozenset())
         with open_run(pack, opened, request.as_of, trusted, earlier, options) as results:
             write_large(results, output_format, request.output)
+            if not results.is_decided:
+                from carnet.cli.render.report import nothing_decided
+
+                sys.stderr.write(f"{say(nothing_decided(pack, results.count_excluded()))}\n")
             return results.exit_code
 
 

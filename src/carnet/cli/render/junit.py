@@ -48,14 +48,18 @@ def to_junit(report: Report) -> str:
     for pack, as_of, verdicts in report.by_pack():
         found = [test for each in verdicts for test in _tests(report, each)]
         tests += found
-        suites.append(_suite(report, pack, as_of, found))
+        suites.append(_suite(report, pack, as_of, found, _outcomes(verdicts)))
     unreviewed = [
         _Test(f"listing/{listing}", "review", "error", reason.in_language(report.language))
         for listing, reason in report.not_reviewed
     ]
+    if report.nothing is not None:
+        nothing = report.nothing.in_language(report.language)
+        unreviewed.append(_Test("facts", "eval", "error", nothing))
     if unreviewed:
         tests += unreviewed
-        suites.append(_element("testsuite", {"name": "review", **_counts(unreviewed)}, unreviewed))
+        named = {"name": unreviewed[0].rule, **_counts(unreviewed)}
+        suites.append(_element("testsuite", named, unreviewed))
     attributes = _attributes({"name": "carnet", **_counts(tests)})
     body = "".join(suites)
     return (
@@ -63,11 +67,25 @@ def to_junit(report: Report) -> str:
     )
 
 
-def _suite(report: Report, pack: Pack, as_of: str, tests: Sequence[_Test]) -> str:
+def _outcomes(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """Return what rules set for cases, and what officers confirmed, as properties."""
+    found: dict[str, str] = {}
+    for each in verdicts:
+        outputs = each.content["outputs"].items()
+        found |= {f"output {each.case} {name}": str(value) for name, value in outputs}
+        if each.content["officer_confirmed"]:
+            found[f"officer_confirmed {each.case}"] = " ".join(each.content["officer_confirmed"])
+    return found
+
+
+def _suite(
+    report: Report, pack: Pack, as_of: str, tests: Sequence[_Test], outcomes: Mapping[str, str]
+) -> str:
     properties = {"pack": pack.id, "version": pack.version, "as_of": as_of}
     properties["digest"] = pack.digest.hex()
     if report.unreached:
         properties["unreached"] = " ".join(map(name_of, report.unreached))
+    properties |= outcomes
     listed = "".join(
         f"      <property{_attributes({'name': name, 'value': value})}/>\n"
         for name, value in properties.items()
@@ -106,7 +124,7 @@ def _tests(report: Report, verdict: Verdict) -> Iterator[_Test]:
     content = verdict.content
     skipped = {each["rule"]: report.say(each["reason"]) for each in content["not_applicable"]}
     names = {rule.id for rule in raising_rules(verdict.pack)} | skipped.keys()
-    names |= {each["rule"] for each in content["errors"]}
+    names |= {each["rule"] for each in (*content["errors"], *content.get("actions", ()))}
     for name in sorted(names):
         yield _test(report, verdict, name, skipped.get(name))
 
@@ -117,7 +135,8 @@ def _test(report: Report, verdict: Verdict, rule: str, reason: str | None) -> _T
     causes = [report.say(each["cause"]) for each in content["errors"] if each["rule"] == rule]
     decisive = [each for each in findings if each["severity"] in DECISIVE]
     lesser = [each for each in findings if each["severity"] not in DECISIVE]
-    output = "\n\n".join(_describe(report, verdict, each) for each in lesser)
+    asked = [_ask(report, each) for each in content.get("actions", ()) if each["rule"] == rule]
+    output = "\n\n".join([*(_describe(report, verdict, each) for each in lesser), *asked])
     if decisive:
         text = "\n\n".join([*(_describe(report, verdict, each) for each in decisive), *causes])
         first = decisive[0]
@@ -129,6 +148,11 @@ def _test(report: Report, verdict: Verdict, rule: str, reason: str | None) -> _T
     if reason is not None:
         return _Test(verdict.case, rule, "skipped", reason)
     return _Test(verdict.case, rule, "passed", output=output)
+
+
+def _ask(report: Report, action: Mapping[str, Any]) -> str:
+    facts = " ".join(map(name_of, action["facts"]))
+    return report.t("Action: ", "动作：") + f"{action['action']} ({facts})"
 
 
 def _describe(report: Report, verdict: Verdict, finding: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from carnet.cli.render.paper import Paper, Tone
 from carnet.cli.render.report import Report, Verdict, law_of, name_of, spell_law
 from carnet.cli.render.standing import standing_of
+from carnet.core.text import Text
 from carnet.services.words import CONFORMITIES, SEVERITIES
 
 _VERDICT_TONES: Final[dict[str, Tone]] = {
@@ -132,4 +133,5 @@ def sum_lines(report: Report) -> Iterator[str]:
         colon = report.t(": ", "：")
         yield f"{pack.id} {pack.version} ({pack.digest.hex()[:12]}) {as_of}{colon}{cases}{findings}"
     if not report.verdicts:
-        yield report.t("No case was decided.", "没有判定任何案件。")
+        nothing = report.nothing or Text("No case was decided.", "没有判定任何案件。")
+        yield nothing.in_language(report.language)

@@ -47,6 +47,7 @@ class Report:
         lives: Where each finding stands, where that is known.
         not_reviewed: Listings that no pack decided, with the reason.
         unreached: Facts that belong to no case.
+        nothing: Why there is no decision at all, where there is none.
     """
 
     language: Language
@@ -54,6 +55,7 @@ class Report:
     lives: Mapping[FindingKey, TrackedFinding] = field(default_factory=dict)
     not_reviewed: Sequence[tuple[str, Text]] = ()
     unreached: Sequence[Mapping[str, str]] = ()
+    nothing: Text | None = None
 
     def say(self, text: Mapping[str, str]) -> str:
         """Return a published text in the language of the report."""
@@ -79,6 +81,27 @@ class Report:
         for name in sorted(groups):
             verdicts = groups[name]
             yield verdicts[0].pack, name[2], verdicts
+
+
+def nothing_decided(pack: Pack, excluded: int) -> Text:
+    """Return why a pack decided no case.
+
+    Args:
+        pack: The pack.
+        excluded: How many facts of its case type there are, none of which is a case.
+    """
+    kind = pack.case.fact_type
+    if not excluded:
+        return Text(
+            f"No case was decided: there is no {kind} among the facts.",
+            f"没有判定任何案件：事实中没有 {kind}。",
+        )
+    return Text(
+        f"No case was decided: none of the facts of type {kind} ({excluded}) is a case of "
+        f"{pack.id} (see case.when in its pack.yaml).",
+        f"没有判定任何案件：共有 {excluded} 条 {kind} 事实，均不属于 {pack.id} 的案件"
+        "（见其 pack.yaml 的 case.when）。",
+    )
 
 
 def name_of(fact: Mapping[str, str]) -> str:

@@ -38,7 +38,7 @@ _Json = dict[str, Any]
 def to_sarif(report: Report) -> str:
     """Return a report as SARIF."""
     runs = [_run(report, *group) for group in report.by_pack()]
-    if report.not_reviewed or report.unreached:
+    if report.not_reviewed or report.unreached or report.nothing:
         runs.append(_undecided(report))
     document = {"$schema": SCHEMA, "version": VERSION, "runs": runs}
     return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
@@ -56,7 +56,10 @@ def _run(report: Report, pack: Pack, as_of: str, verdicts: Sequence[Verdict]) ->
         "language": _TAGS[report.language],
         "properties": {
             "asOf": as_of,
+            "actions": _by_case(verdicts, "actions"),
             "conformity": {each.case: each.content["conformity"] for each in verdicts},
+            "officerConfirmed": _by_case(verdicts, "officer_confirmed"),
+            "outputs": _by_case(verdicts, "outputs"),
             "pack": pack.id,
             "packDigest": pack.digest.hex(),
             "packVersion": pack.version,
@@ -64,6 +67,12 @@ def _run(report: Report, pack: Pack, as_of: str, verdicts: Sequence[Verdict]) ->
         "results": [result for each in verdicts for result in _results(report, each, places)],
         "tool": _tool(report, rules),
     }
+
+
+def _by_case(verdicts: Sequence[Verdict], name: str) -> _Json:
+    """Return one part of the decisions by case, where it holds anything."""
+    found = {each.case: each.content.get(name) for each in verdicts}
+    return {case: part for case, part in found.items() if part}
 
 
 def _tool(report: Report, rules: Sequence[_Json]) -> _Json:
@@ -88,9 +97,14 @@ def _undecided(report: Report) -> _Json:
         }
         for kind, name, level, text in told
     ]
+    if report.nothing is not None:
+        nothing = report.nothing.in_language(report.language)
+        notes.insert(0, {"level": "error", "message": {"text": nothing}})
     return {
         "automationDetails": {"id": "carnet/undecided/"},
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "invocations": [
+            {"executionSuccessful": report.nothing is None, "toolExecutionNotifications": notes}
+        ],
         "language": _TAGS[report.language],
         "results": [],
         "tool": _tool(report, []),

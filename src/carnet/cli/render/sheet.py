@@ -1,5 +1,8 @@
 """CSV for spreadsheets: one row a finding, an error, and a case without either.
 
+What rules set (kind ``output``), ask for (``action``) and officers confirmed of the law behind a
+decision (``confirmed``) have rows of their own.
+
 A cell that a spreadsheet would take for a formula gets an apostrophe in front, which shows it as
 text. Lines end with CRLF.
 
@@ -48,6 +51,9 @@ def to_csv(report: Report) -> str:
         told = {"case": f"listing/{listing}", "kind": "not_reviewed"}
         told["message"] = reason.in_language(report.language)
         rows.append([told.get(name, "") for name in COLUMNS])
+    if report.nothing is not None:
+        told = {"kind": "nothing_decided", "message": report.nothing.in_language(report.language)}
+        rows.append([told.get(name, "") for name in COLUMNS])
     for fact in report.unreached:
         told = {"kind": "unreached", "facts": name_of(fact)}
         rows.append([told.get(name, "") for name in COLUMNS])
@@ -71,6 +77,22 @@ def _rows(report: Report, verdict: Verdict) -> Iterator[dict[str, str]]:
         yield common | {"kind": "error", "rule": error["rule"], "message": cause}
     if not content["findings"] and not content["errors"]:
         yield common | {"kind": "clear"}
+    yield from (common | row for row in _outcomes(report, verdict))
+
+
+def _outcomes(report: Report, verdict: Verdict) -> Iterator[dict[str, str]]:
+    """Yield what rules set and ask for, and what officers confirmed, one row each."""
+    content = verdict.content
+    for name, value in content["outputs"].items():
+        declared = verdict.pack.outputs.get(name)
+        title = declared.title.in_language(report.language) if declared else name
+        yield {"kind": "output", "message": title, "values": json.dumps({name: value})}
+    for action in content.get("actions", ()):
+        facts = " ".join(map(name_of, action["facts"]))
+        told = {"kind": "action", "rule": action["rule"], "facts": facts}
+        yield told | {"message": action["action"]}
+    for parameter in content["officer_confirmed"]:
+        yield {"kind": "confirmed", "message": parameter}
 
 
 def _finding(report: Report, verdict: Verdict, finding: Mapping[str, Any]) -> dict[str, str]:

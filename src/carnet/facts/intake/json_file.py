@@ -66,7 +66,7 @@ def decode(data: bytes) -> Any:
 
 
 def read_json(data: bytes, file: str, collector: Collector) -> None:
-    """Read a document ``{"facts": [...]}``; the row of a fact is its index in the list.
+    """Read a document ``{"facts": [...]}``; the row of a fact is its place in the list, from 1.
 
     Raises:
         FileRefusedError: It is not such a document.
@@ -95,8 +95,8 @@ def read_json(data: bytes, file: str, collector: Collector) -> None:
                 "请将所有事实放入 facts 键下的列表；若每行一条事实，请将文件命名为 .ndjson。",
             ),
         )
-    for index, raw in enumerate(facts):
-        collector.add_object(raw, Source(file, index))
+    for place, raw in enumerate(facts, start=1):
+        collector.add_object(raw, Source(file, place))
 
 
 def _outline(document: object) -> Found:
