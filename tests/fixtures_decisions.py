@@ -1,9 +1,10 @@
 """A seller's workspace, and decisions that are stored in it without a review."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -44,6 +45,9 @@ def decide(
     as_of: date = DAY,
     pack: str = "eu-ce",
     conformity: str = "conforming",
+    findings: Sequence[Mapping[str, Any]] = (
+        {"rule": "eu-ce-001", "severity": "minor", "facts": []},
+    ),
 ) -> bytes:
     """Store a decision as a review would, and return its digest."""
     rules = newest_packs()[pack]
@@ -60,7 +64,7 @@ def decide(
         "pack": pack,
         "conformity": conformity,
         "officer_confirmed": ["b", "a"],
-        "findings": [{"rule": "eu-ce-001", "severity": "minor", "facts": []}],
+        "findings": [dict(each) for each in findings],
         "measures": {"days_left": 12},
         "outputs": {},
     }

@@ -13,6 +13,7 @@ from carnet.cli.commands import (
     chain,
     confirm,
     demo,
+    erase,
     evaluation,
     explain,
     findings,
@@ -77,6 +78,7 @@ anchor.register(app)
 chain.register(app)
 confirm.register(pack.app)
 demo.register(app)
+erase.register(app)
 evaluation.register(app)
 explain.register(app)
 findings.register(app)

@@ -18,6 +18,7 @@ from carnet.core.digests import sha256
 from carnet.core.errors import LedgerFatalError, NotFoundError, RecordFormatError
 from carnet.core.text import Text
 from carnet.ledger.reader import batches
+from carnet.store.erasing import remaining_digests
 from carnet.store.tables import DECISION
 
 LISTING: Final = "listing"
@@ -45,8 +46,8 @@ class StoredDecision:
     """One decision as its body says it; the columns beside the body say the same.
 
     Args:
-        digest: SHA-256 of the body.
-        content: The body.
+        digest: SHA-256 of the body as it was decided.
+        content: The body; after an erasure, what is left of it.
     """
 
     digest: bytes
@@ -87,9 +88,10 @@ def _damaged(digest: bytes, en: str, zh: str) -> LedgerFatalError:
     )
 
 
-def _checked(row: Row[Any]) -> StoredDecision:
+def _checked(row: Row[Any], remaining: Mapping[bytes, frozenset[bytes]]) -> StoredDecision:
     digest, body = bytes(row.digest), bytes(row.body)
-    if sha256(body) != digest:
+    # An erasure leaves a decision without what it said of the subject, and keeps the hash of that.
+    if sha256(body) not in {digest, *remaining.get(digest, ())}:
         raise _damaged(digest, "it does not have that hash", "内容与该哈希不符")
     try:
         found = StoredDecision(digest, parse_canonical(body))
@@ -119,8 +121,9 @@ def read_decisions(
     Raises:
         LedgerFatalError: One is not what its digest or its row says.
     """
+    remaining = remaining_digests(connection)
     rows = connection.execute(select(DECISION).where(condition))
-    return {found.digest: found for found in map(_checked, rows)}
+    return {found.digest: found for found in (_checked(row, remaining) for row in rows)}
 
 
 def decisions_of(connection: Connection, digests: Sequence[bytes]) -> list[StoredDecision]:

@@ -22,6 +22,7 @@ from carnet.facts.intake import IntakeLimits, check_references, read_files
 from carnet.facts.intake.opening import display_name
 from carnet.facts.intake.statements import read_statement_map
 from carnet.facts.issue import IssueLog, Problem, Source, Stage, TooManyProblemsError, shown
+from carnet.services.import_erased import known_or_erased, refuse_erased
 from carnet.services.workspace import Workspace
 from carnet.store import facts as stored
 from carnet.store.engine import writing
@@ -120,8 +121,9 @@ def import_files(
     if not batch.facts:
         raise _no_facts(without_facts)
     with writing(workspace.engine, Lock.IMPORT) as connection:
-        check_references(batch, lambda name, ids: stored.known_ids(connection, name, ids), limits)
+        check_references(batch, lambda name, ids: known_or_erased(connection, name, ids), limits)
         plan = _plan(connection, batch, limits, is_replacing=is_replacing)
+        refuse_erased(connection, plan.versions, limits)
         crash_point("import.before-insert")
         import_id = _insert(connection, batch, plan, clock) if plan.versions else None
         crash_point("import.before-commit")

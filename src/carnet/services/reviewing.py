@@ -31,6 +31,7 @@ from carnet.services.decisions import LISTING, Line, StoredDecision, latest_deci
 from carnet.services.packs import REVIEWABLE, Installed, in_force, keep_pack, packs_in_force
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
+from carnet.store.erasing import has_erasures, tombstones
 from carnet.store.facts import current_facts, fact_digest
 from carnet.store.locks import Lock
 from carnet.store.tables import DECISION
@@ -227,6 +228,25 @@ def _store(
     return reviewed
 
 
+def _require_unerased(connection: Connection, drafts: Collection[_Draft]) -> None:
+    """Check that nothing was erased since the facts were read: it would come back in a decision."""
+    named = {draft.decision.case for draft in drafts}
+    named |= {key for draft in drafts for each in draft.decision.findings for key in each.facts}
+    if not has_erasures(connection):
+        return
+    for name in {key[0] for key in named}:
+        ids = sorted(key[1] for key in named if key[0] == name)
+        if tombstones(connection, name, ids):
+            raise ConflictError(
+                "CRN-L-095",
+                Text(
+                    "Data of a subject was erased while it was reviewed.",
+                    "审核期间有主体的数据被删除。",
+                ),
+                Text("Review again.", "请重新审核。"),
+            )
+
+
 def _require_same_pack(connection: Connection, pack: Pack) -> None:
     query = select(DECISION.c.pack_digest).where(
         DECISION.c.pack == pack.id,
@@ -250,9 +270,22 @@ def _require_same_pack(connection: Connection, pack: Pack) -> None:
         )
 
 
-def _uncovered(listing: Fact, packs: Collection[Pack]) -> NotReviewed:
+def _of_erased_sellers(connection: Connection, facts: Collection[Fact]) -> frozenset[str]:
+    """Return the listings of sellers whose data was erased: what is left of it decides nothing."""
+    sellers = tombstones(connection, "party") if has_erasures(connection) else {}
+    products = {
+        fact.id for fact in facts if fact.type == "product" and fact.fields["seller_id"] in sellers
+    }
+    return frozenset(
+        fact.id for fact in facts if fact.type == LISTING and fact.fields["product_id"] in products
+    )
+
+
+def _uncovered(listing: Fact, packs: Collection[Pack], erased: Collection[str]) -> NotReviewed:
     market, status = listing.fields["market"], listing.fields["status"]
-    if not any(pack.jurisdiction == market for pack in packs):
+    if listing.id in erased:
+        reason = Text("The data of its seller was erased.", "其卖家的数据已被删除。")
+    elif not any(pack.jurisdiction == market for pack in packs):
         reason = Text(f"No pack covers the market {market}.", f"没有规则包覆盖市场 {market}。")
     else:
         reason = Text(
@@ -301,8 +334,9 @@ def review(
     packs = {name: each.pack for name, each in _of_listings(installed).items()}
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
+        erased = _of_erased_sellers(connection, facts)
     listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
-    chosen = {listing.id for listing in listings}
+    chosen = {listing.id for listing in listings} - erased
     drafts = []
     stages = stages_of(workspace, installed, facts, as_of, engine)
     for pack in packs.values():
@@ -314,12 +348,15 @@ def review(
                 keep_pack(workspace, installed[name])
         drafts += found
     with writing(workspace.engine, Lock.IMPORT) as connection:
+        _require_unerased(connection, drafts)
         reviewed = _store(connection, drafts, as_of, engine, clock)
     covered = {each.listing_id for each in reviewed}
     return Review(
         as_of,
         tuple(sorted(reviewed, key=lambda each: (each.listing_id, each.pack.id))),
-        tuple(_uncovered(each, packs.values()) for each in listings if each.id not in covered),
+        tuple(
+            _uncovered(each, packs.values(), erased) for each in listings if each.id not in covered
+        ),
     )
 
 

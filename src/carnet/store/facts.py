@@ -162,6 +162,26 @@ def current_facts(connection: Connection, types: Iterable[str] = ()) -> Iterator
         yield FactVersion(*row).fact()
 
 
+def all_versions(connection: Connection) -> Iterator[Fact]:
+    """Yield every version of every fact, in no order."""
+    rows = connection.execute(select(FACT.c.body)).scalars()
+    for body in rows.yield_per(INSERT_CHUNK):
+        yield fact_from_json(json.loads(body))
+
+
+def count_versions(
+    connection: Connection, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Return how many versions there are of each of some facts, by type and id."""
+    query = select(func.max(FACT.c.version))
+    return {
+        (name, fact_id): connection.execute(
+            query.where(FACT.c.type == name, FACT.c.fact_id == fact_id)
+        ).scalar_one()
+        for name, fact_id in sorted(keys)
+    }
+
+
 def current_bodies(connection: Connection, size: int) -> Iterator[list[str]]:
     """Yield the canonical JSON of all current facts, in lists of a size, through a cursor."""
     query = select(FACT.c.body).where(_is_current()).order_by(FACT.c.type, FACT.c.fact_id)
