@@ -9,78 +9,158 @@ checkpoint is published to a file. What a crash leaves behind:
 * before the commit: a signed checkpoint that nobody saw, forgotten with the process;
 * after it: an older published file, which opening the log replaces.
 
+Where no witness cosigns, nobody outside sees a checkpoint before it is committed: the records are
+then staged in the transaction that logs them, and a crash before its end leaves nothing. A witness
+keeps what it signed: the records are committed first, so that the tree it saw can be made again.
+
 The published file lies outside the database. A database restored from a backup is behind it, and is
 refused: signing again would show two histories under one key.
 
-Source: docs/spec/record-and-log.md, section 5.
+An open log remembers the head it has checked and the subtrees its root is made of. An append reads
+what lies between that head and the newest, which is nothing while nobody else appends.
+
+Source: docs/spec/record-and-log.md, section 5; docs/adr/0019-one-commit-for-an-append.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, select
 
 from carnet.core.clock import Clock, format_instant
 from carnet.core.crash import crash_point
+from carnet.core.digests import LeafHash
 from carnet.core.errors import LedgerError, LedgerFatalError, VerificationError
-from carnet.core.files import write_atomic
 from carnet.core.text import Text
 from carnet.ledger.checkpoint import (
     Checkpoint,
     SignedCheckpoint,
     is_origin,
-    parse_checkpoint,
     sign_checkpoint,
     verify_checkpoint,
     with_signatures,
 )
-from carnet.ledger.merkle import (
-    NodeId,
-    append_leaves,
-    root_hash,
-    root_nodes,
-)
+from carnet.ledger.merkle import NodeId, append_leaves, leaf_hash, root_hash, root_nodes
 from carnet.ledger.note import ED25519, NoteSignature, VerifierKey
+from carnet.ledger.publishing import Published, rolled_back, unpublished
 from carnet.ledger.reader import (
     Head,
     LogReader,
     batches,
     check_log,
-    indexes_of,
     read_head,
-    read_nodes,
     state_unknown,
-    stored_record,
 )
 from carnet.ledger.record import Record
 from carnet.ledger.signer import Signer
+from carnet.ledger.together import Request, Together
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock
+from carnet.store.rows import Row, insert_rows, stored_instant
 from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
 
-PUBLISHED_SIZE_MAX = 64 * 1024
+TOGETHER_MAX: Final = 5_000
+"""Records of several requests that are committed at once."""
 
 Cosigner = Callable[[Checkpoint], NoteSignature]
 """A witness: returns its cosignature, or raises to keep the checkpoint from being published."""
 
+NEWEST_NOTE: Final = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
 
-def record_row(
-    record: Record, created_at: object, decision_digest: bytes | None = None
-) -> dict[str, Any]:
-    """Return the row of a record."""
+_RECORD_COLUMNS: Final = (
+    *("record_hash", "kind", "record_id", "issuer", "subject", "supersedes"),
+    *("decision_digest", "created_at", "body"),
+)
+
+
+class _Leaf(NamedTuple):
+    """What the log needs of a record; it follows from the record alone."""
+
+    record: Record
+    record_hash: bytes
+    kind: str
+    subject: bytes | None
+    supersedes: bytes | None
+    entry: bytes
+    leaf_hash: LeafHash
+
+
+def _leaf_of(record: Record) -> _Leaf:
     entry = record.entry
-    return {
-        "record_hash": record.digest,
-        "kind": record.kind,
-        "record_id": record.record_id,
-        "issuer": record.issuer,
-        "subject": entry.subject,
-        "supersedes": entry.supersedes,
-        "decision_digest": decision_digest,
-        "created_at": created_at,
-        "body": record.body,
-    }
+    data = entry.to_bytes()
+    return _Leaf(
+        record=record,
+        record_hash=entry.record_hash,
+        kind=entry.kind,
+        subject=entry.subject,
+        supersedes=entry.supersedes,
+        entry=data,
+        leaf_hash=leaf_hash(data),
+    )
+
+
+class _Stored(NamedTuple):
+    """Where a record that is stored stands; it waits while it has no place in the log."""
+
+    record_hash: bytes
+    place: int | None
+
+
+def _stored(connection: Connection, leaves: Sequence[_Leaf]) -> dict[str, _Stored]:
+    """Return which of some records are stored, by their identifiers."""
+    found: dict[str, _Stored] = {}
+    for group in batches([leaf.record.record_id for leaf in leaves]):
+        query = (
+            select(RECORD.c.record_id, RECORD.c.record_hash, LOG_ENTRY.c.index)
+            .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
+            .where(RECORD.c.record_id.in_(group))
+        )
+        found |= {row[0]: _Stored(row[1], row[2]) for row in connection.execute(query)}
+    return found
+
+
+def _fresh(leaves: Sequence[_Leaf], stored: Mapping[str, bytes]) -> dict[str, _Leaf]:
+    """Return the records, by identifier, that are not among the stored ones.
+
+    Raises:
+        LedgerError: Another record has the same identifier.
+    """
+    fresh: dict[str, _Leaf] = {}
+    for leaf in leaves:
+        name = leaf.record.record_id
+        known = fresh[name].record_hash if name in fresh else stored.get(name)
+        if known is None:
+            fresh[name] = leaf
+        elif known != leaf.record_hash:
+            raise LedgerError(
+                "CRN-L-008",
+                Text(f"Another record has the id {name}.", f"已有其他记录使用标识 {name}。"),
+                Text("A record is never changed: issue a new one.", "记录不可修改：请另行签发。"),
+            )
+    return fresh
+
+
+def _insert_records(
+    connection: Connection,
+    fresh: Mapping[str, _Leaf],
+    clock: Clock,
+    decisions: Mapping[str, bytes] | None = None,
+) -> None:
+    if not fresh:
+        return
+    now = stored_instant(connection, clock.now())
+    decided = decisions or {}
+    rows: list[Row] = [
+        (
+            *(leaf.record_hash, leaf.kind, name, leaf.record.issuer, leaf.subject),
+            *(leaf.supersedes, decided.get(name), now, leaf.record.body),
+        )
+        for name, leaf in fresh.items()
+    ]
+    insert_rows(connection, RECORD, _RECORD_COLUMNS, rows)
 
 
 def stage_records(
@@ -100,31 +180,42 @@ def stage_records(
     Raises:
         LedgerError: Another record has the same identifier.
     """
-    known: dict[str, bytes] = {}
-    for group in batches([item.record_id for item in records]):
-        query = select(RECORD.c.record_id, RECORD.c.record_hash)
-        found = connection.execute(query.where(RECORD.c.record_id.in_(group)))
-        known |= {row[0]: row[1] for row in found}
-    fresh: dict[str, dict[str, Any]] = {}
-    now = clock.now()
-    for record in records:
-        name = record.record_id
-        row = record_row(record, now, (decisions or {}).get(name))
-        stored = known.get(name) or (fresh[name]["record_hash"] if name in fresh else None)
-        if stored is None:
-            fresh[name] = row
-        elif stored != record.digest:
-            raise LedgerError(
-                "CRN-L-008",
-                Text(f"Another record has the id {name}.", f"已有其他记录使用标识 {name}。"),
-                Text("A record is never changed: issue a new one.", "记录不可修改：请另行签发。"),
-            )
-    if fresh:
-        connection.execute(insert(RECORD), list(fresh.values()))
+    leaves = [_leaf_of(record) for record in records]
+    stored = {name: row.record_hash for name, row in _stored(connection, leaves).items()}
+    _insert_records(connection, _fresh(leaves, stored), clock, decisions)
+
+
+_Asked = Request[list[_Leaf], list[int]]
+
+
+def _waiting(requests: Sequence[_Asked], stored: Mapping[str, _Stored]) -> list[_Leaf]:
+    """Return the records that have no place in the log yet, each once, in the order asked."""
+    leaves = {
+        leaf.record_hash: leaf
+        for request in requests
+        if request.error is None
+        for leaf in request.asked
+        if stored[leaf.record.record_id].place is None
+    }
+    return list(leaves.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Tip:
+    """The end of the log as it was checked: its head and the subtrees that its root is made of."""
+
+    head: Head | None
+    nodes: Mapping[NodeId, bytes]
+
+    @property
+    def size(self) -> int:
+        return self.head.size if self.head else 0
 
 
 class Log(LogReader):
     """The log as its one writer holds it. Opening it checks it and finishes what a crash left.
+
+    Several threads may append to one open log: what they bring meanwhile is committed together.
 
     Args:
         engine: Of the workspace's database.
@@ -134,6 +225,7 @@ class Log(LogReader):
         published: The file that the newest checkpoint is published to.
         cosigners: Witnesses; each must sign before a checkpoint is published.
         former: Keys that the log signed with before; what they signed stands.
+        publish_pause_s: How long publishing may wait after the last time; 0 for never.
 
     Raises:
         LedgerFatalError: The log contradicts itself or its published checkpoint.
@@ -149,20 +241,24 @@ class Log(LogReader):
         published: Path,
         cosigners: Sequence[Cosigner] = (),
         former: Sequence[VerifierKey] = (),
+        publish_pause_s: float = 0.0,
     ) -> None:
         assert is_origin(origin), "an origin is printable ASCII without space and plus"
         super().__init__(engine)
         self._signer = signer
         self._clock = clock
-        self._published = published
         self._cosigners = tuple(cosigners)
         self._former = tuple(key for key in former if key.name == origin)
+        self._published = Published(published, self._verify, publish_pause_s)
+        self._together = Together(self._append_all, len, TOGETHER_MAX)
+        self._tip = _Tip(None, {})
+        self._compared: SignedCheckpoint | None = None
         self.origin = origin
         # The file first: another process may commit and publish between two readings, and what it
         # published would be missing from an older snapshot of the database.
-        seen = self._read_published()
+        seen = self._published.read()
         with reading(engine) as connection:
-            self._check_head(connection, check_log(connection), seen)
+            self._tip = self._check(connection, seen)
         self._publish()
 
     @property
@@ -178,85 +274,92 @@ class Log(LogReader):
             LedgerFatalError: Time or size would go back, or the stored log is damaged.
         """
         crash_point("append.before-stage")
-        if self._unstaged(records):
-            with writing(self._engine, Lock.LOG_HEAD) as connection:
-                stage_records(connection, records, self._clock)
-        return self._sequence([record.digest for record in records])
+        return self._together.ask([_leaf_of(record) for record in records]) if records else []
 
     def append_pending(self) -> list[int]:
         """Append every staged record and return their places."""
-        crash_point("append.before-stage")
-        return self._sequence(self.pending())
+        return self.append(self.pending_records())
 
-    def _unstaged(self, records: Sequence[Record]) -> bool:
-        hashes = [record.digest for record in records]
-        count = 0
-        with reading(self._engine) as connection:
-            for group in batches(sorted(set(hashes))):
-                query = select(RECORD.c.record_hash).where(RECORD.c.record_hash.in_(group))
-                count += len(connection.execute(query).all())
-        return count < len(set(hashes))
+    def _append_all(self, requests: Sequence[_Asked]) -> None:
+        """Append what several threads ask for, in one transaction, and answer them."""
+        with self._published.held():
+            if self._cosigners:
+                with writing(self._engine, Lock.LOG_HEAD) as connection:
+                    self._take_up(connection, requests)
+            with writing(self._engine, Lock.LOG_HEAD) as connection:
+                stored = self._take_up(connection, requests)
+                waiting = _waiting(requests, stored)
+                tip, start = self._sequence(connection, waiting)
+                crash_point("append.before-commit")
+            crash_point("append.after-commit")
+            self._tip = tip
+            if waiting and tip.head is not None:
+                self._published.offer(tip.head.signed)
+        placed = {leaf.record_hash: start + offset for offset, leaf in enumerate(waiting)}
+        for request in requests:
+            found = [stored[leaf.record.record_id] for leaf in request.asked if not request.error]
+            request.answer = [
+                placed[row.record_hash] if row.place is None else row.place for row in found
+            ]
 
-    def _sequence(self, hashes: Sequence[bytes]) -> list[int]:
-        with reading(self._engine) as connection:
-            places = indexes_of(connection, hashes)
-        if len(places) == len(set(hashes)):
-            return [places[item] for item in hashes]
-        with writing(self._engine, Lock.LOG_HEAD) as connection:
-            # Read again under the lock: another process may have appended some of them meanwhile.
-            places = indexes_of(connection, hashes)
-            fresh = list(dict.fromkeys(item for item in hashes if item not in places))
-            head = check_log(connection)
-            published = self._read_published()
-            self._check_head(connection, head, published)
-            if fresh:
-                if head is not None and published is None:
-                    # The second checkpoint is never committed before the first is published.
-                    self._write_published(head)
-                self._extend(connection, head, fresh)
-            places |= indexes_of(connection, fresh)
-            crash_point("append.before-commit")
-        crash_point("append.after-commit")
-        self._publish()
-        return [places[item] for item in hashes]
+    def _take_up(self, connection: Connection, requests: Sequence[_Asked]) -> dict[str, _Stored]:
+        """Stage what is not staged yet, and return where all of it stands.
 
-    def _extend(self, connection: Connection, head: Head | None, hashes: Sequence[bytes]) -> None:
+        A request whose records cannot be staged gets its error here, the others go on.
+        """
+        asked = [request for request in requests if request.error is None]
+        stored = _stored(connection, [leaf for request in asked for leaf in request.asked])
+        known = {name: row.record_hash for name, row in stored.items()}
+        fresh: dict[str, _Leaf] = {}
+        for request in asked:
+            try:
+                found = _fresh(request.asked, known)
+            except LedgerError as error:
+                request.error = error
+                continue
+            fresh |= found
+            known |= {name: leaf.record_hash for name, leaf in found.items()}
+        _insert_records(connection, fresh, self._clock)
+        return stored | {name: _Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
+
+    def _sequence(self, connection: Connection, leaves: Sequence[_Leaf]) -> tuple[_Tip, int]:
+        """Put records at the end of the log, and return its new end and where they begin."""
+        if not leaves:
+            return self._tip, 0
+        published = self._published.read()
+        # Until the commit is known to have succeeded, nothing is remembered.
+        before, self._tip = self._tip, _Tip(None, {})
+        if not self._is_unchanged(connection, before, published):
+            before = self._check(connection, published, before.size)
+            if before.head is not None and published is None:
+                # The second checkpoint is never committed before the first is published.
+                self._published.write(before.head.signed)
+        return self._extend(connection, before, leaves), before.size
+
+    def _is_unchanged(
+        self, connection: Connection, tip: _Tip, published: SignedCheckpoint | None
+    ) -> bool:
+        """Return whether nobody else has appended or published since the tip was checked."""
+        if tip.head is None or published is None:
+            return False
+        row = connection.exec_driver_sql(NEWEST_NOTE).one_or_none()
+        is_same = row is not None and tuple(row) == (tip.size, tip.head.signed.text)
+        return is_same and (published is self._compared or published is self._published.own)
+
+    def _extend(self, connection: Connection, tip: _Tip, leaves: Sequence[_Leaf]) -> _Tip:
         now = self._clock.now()
-        if head is not None and now < head.at:
-            raise LedgerFatalError(
-                "CRN-L-001",
-                Text(
-                    f"The clock says {format_instant(now)}, the newest checkpoint is of "
-                    f"{format_instant(head.at)}: time went back.",
-                    f"时钟为 {format_instant(now)}，而最新检查点的时间为 "
-                    f"{format_instant(head.at)}：时间倒退。",
-                ),
-                Text(
-                    "Set the clock of this machine right. If it is right, the log was written by "
-                    "a machine whose clock was ahead: append when that time has passed.",
-                    "请校正本机时钟。若时钟无误，则日志曾由时钟偏快的机器写入：请待该时间过后再追加。",
-                ),
-            )
-        size = head.size if head else 0
-        entries = [record.entry for record in _read_records(connection, hashes)]
-        old = read_nodes(connection, root_nodes(size))
-        leaves = [entry.leaf_hash for entry in entries]
-        new = dict(append_leaves(size, leaves, old.__getitem__))
-        root = root_hash(size + len(entries), {**old, **new}.__getitem__)
+        if tip.head is not None and now < tip.head.at:
+            raise _time_went_back(now, tip.head.at)
+        size = tip.size + len(leaves)
+        hashes = [leaf.leaf_hash for leaf in leaves]
+        new = dict(append_leaves(tip.size, hashes, tip.nodes.__getitem__))
+        nodes = {**tip.nodes, **new}
         crash_point("append.before-checkpoint")
-        signed = self._sign(Checkpoint(self.origin, size + len(entries), root))
-        rows = [
-            {
-                "index": size + offset,
-                "record_hash": entry.record_hash,
-                "leaf_hash": entry.leaf_hash,
-                "entry": entry.to_bytes(),
-            }
-            for offset, entry in enumerate(entries)
-        ]
-        connection.execute(insert(LOG_ENTRY), rows)
-        _insert_nodes(connection, new)
+        root = root_hash(size, nodes.__getitem__)
+        signed = self._sign(Checkpoint(self.origin, size, root))
+        _insert_leaves(connection, tip.size, leaves, new)
         _insert_checkpoint(connection, signed, now)
+        return _Tip(Head(signed, now), {node: nodes[node] for node in root_nodes(size)})
 
     def _sign(self, checkpoint: Checkpoint) -> SignedCheckpoint:
         signed = sign_checkpoint(checkpoint, self._signer)
@@ -266,6 +369,15 @@ class Log(LogReader):
         keys = [self.verifier_key, *self._former]
         for key in [key for key in keys if signed.note.signatures_of(key)] or keys[:1]:
             verify_checkpoint(signed, key)
+
+    def _check(
+        self, connection: Connection, published: SignedCheckpoint | None, known_size: int = 0
+    ) -> _Tip:
+        """Check the stored log and what was published of it, and return its end."""
+        head, nodes = check_log(connection, known_size)
+        self._check_head(connection, head, published)
+        self._compared = published
+        return _Tip(head, nodes)
 
     def _check_head(
         self, connection: Connection, head: Head | None, published: SignedCheckpoint | None
@@ -286,7 +398,7 @@ class Log(LogReader):
         size, root = published.checkpoint.size, published.checkpoint.root
         query = select(CHECKPOINT.c.root).where(CHECKPOINT.c.size == size)
         if connection.execute(query).scalar_one_or_none() != root:
-            raise _rolled_back(size, head.size if head else 0)
+            raise rolled_back(size, head.size if head else 0)
 
     def _first_published(self, connection: Connection) -> SignedCheckpoint | None:
         """Return what was published since; nothing was only before the first file is written.
@@ -294,103 +406,62 @@ class Log(LogReader):
         The second checkpoint is committed after the first was published. Without the file nothing
         shows that the database is not an old copy, on which a second history would be signed.
         """
-        query = select(func.count()).select_from(CHECKPOINT)
-        if connection.execute(query).scalar_one() <= 1:
+        two = connection.execute(select(CHECKPOINT.c.size).limit(2)).all()
+        if len(two) <= 1:
             return None
-        published = self._read_published()
+        published = self._published.read()
         if published is None:
-            raise _unpublished(self._published)
-        return published
-
-    def _read_published(self) -> SignedCheckpoint | None:
-        try:
-            text = self._published.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        try:
-            published = parse_checkpoint(text)
-            self._verify(published)
-        except (VerificationError, UnicodeError) as error:
-            raise state_unknown(
-                "CRN-L-004",
-                f"The published checkpoint {self._published} is not one of this log.",
-                f"已发布的检查点 {self._published} 不属于本日志。",
-            ) from error
+            raise unpublished(self._published.path)
         return published
 
     def _publish(self) -> None:
-        # Under the lock, so that of two processes the one with the older head never writes last.
-        with writing(self._engine, Lock.LOG_HEAD) as connection:
-            head = read_head(connection)
-            published = self._read_published()
-            if head is None or (published and published.checkpoint.size >= head.size):
-                return
-            self._write_published(head)
+        """Publish the head if an older one is published, as a crash leaves it."""
+        if self._tip.head is None or self._is_published(self._tip.head):
+            return
+        # Alone, so that of two processes the one with the older head never writes last.
+        with self._published.held():
+            with reading(self._engine) as connection:
+                head = read_head(connection)
+            assert head is not None, "a log never loses its checkpoints"
+            if not self._is_published(head):
+                self._published.write(head.signed)
 
-    def _write_published(self, head: Head) -> None:
-        self._published.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(self._published, head.signed.text.encode())
+    def _is_published(self, head: Head) -> bool:
+        found = self._published.read()
+        return found is not None and found.checkpoint.size >= head.size
 
 
-def _unpublished(path: Path) -> LedgerFatalError:
+def _time_went_back(now: datetime, newest: datetime) -> LedgerFatalError:
     return LedgerFatalError(
-        "CRN-L-018",
+        "CRN-L-001",
         Text(
-            f"The published checkpoint {path} is missing, so nothing shows that the database is "
-            "not an older copy.",
-            f"缺少已发布的检查点 {path}，因此无法表明数据库不是较旧的副本。",
+            f"The clock says {format_instant(now)}, the newest checkpoint is of "
+            f"{format_instant(newest)}: time went back.",
+            f"时钟为 {format_instant(now)}，而最新检查点的时间为 "
+            f"{format_instant(newest)}：时间倒退。",
         ),
         Text(
-            "Restore the newest copy of the file, kept apart from the database. If there is none, "
-            "compare the output of "
-            "`carnet log checkpoint` with the newest checkpoint that lenders, witnesses or the "
-            "chain hold; only if it is no older, write that output to the file.",
-            "请恢复该文件（与数据库分开保存）的最新副本。若没有，"
-            "请将 `carnet log checkpoint` 的输出与资金方、"
-            "见证者或链上持有的最新检查点比对；仅当其不更旧时，才将该输出写入该文件。",
+            "Set the clock of this machine right. If it is right, the log was written by "
+            "a machine whose clock was ahead: append when that time has passed.",
+            "请校正本机时钟。若时钟无误，则日志曾由时钟偏快的机器写入：请待该时间过后再追加。",
         ),
     )
 
 
-def _rolled_back(published: int, stored: int) -> LedgerFatalError:
-    return LedgerFatalError(
-        "CRN-L-003",
-        Text(
-            f"A checkpoint of size {published} was published, but the database does not hold it "
-            f"(its log has {stored} entries).",
-            f"已发布大小为 {published} 的检查点，但数据库中没有（其日志有 {stored} 个条目）。",
-        ),
-        Text(
-            "The database was restored from an older backup or replaced. Restore a newer one; "
-            "never sign on from here, since a second history could then be shown.",
-            "数据库来自较旧的备份或已被替换。请恢复更新的备份；"
-            "切勿在此基础上继续签名，否则会出现第二份历史。",
-        ),
-    )
-
-
-def _read_records(connection: Connection, hashes: Sequence[bytes]) -> list[Record]:
-    bodies: dict[bytes, bytes] = {}
-    for group in batches(hashes):
-        query = select(RECORD.c.record_hash, RECORD.c.body).where(RECORD.c.record_hash.in_(group))
-        bodies |= {row[0]: row[1] for row in connection.execute(query)}
-    return [stored_record(item, bodies[item]) for item in hashes]
-
-
-def _insert_nodes(connection: Connection, nodes: Mapping[NodeId, bytes]) -> None:
-    rows = [
-        {"level": node.level, "index": node.number, "hash": digest}
-        for node, digest in nodes.items()
-        if node.level > 0
+def _insert_leaves(
+    connection: Connection, start: int, leaves: Sequence[_Leaf], nodes: Mapping[NodeId, bytes]
+) -> None:
+    entries: list[Row] = [
+        (start + offset, leaf.record_hash, leaf.leaf_hash, leaf.entry)
+        for offset, leaf in enumerate(leaves)
     ]
-    if rows:
-        connection.execute(insert(LOG_NODE), rows)
+    insert_rows(connection, LOG_ENTRY, ("index", "record_hash", "leaf_hash", "entry"), entries)
+    inner = sorted((level, number, digest) for (level, number), digest in nodes.items() if level)
+    insert_rows(connection, LOG_NODE, ("level", "index", "hash"), inner)
 
 
-def _insert_checkpoint(connection: Connection, signed: SignedCheckpoint, at: object) -> None:
+def _insert_checkpoint(connection: Connection, signed: SignedCheckpoint, at: datetime) -> None:
     checkpoint = signed.checkpoint
     # The size is the primary key: of two writers that read one head, the second cannot insert.
-    connection.execute(
-        insert(CHECKPOINT),
-        {"size": checkpoint.size, "root": checkpoint.root, "note": signed.text, "at": at},
-    )
+    row = (checkpoint.size, checkpoint.root, signed.text, stored_instant(connection, at))
+    insert_rows(connection, CHECKPOINT, ("size", "root", "note", "at"), [row])

@@ -6,9 +6,9 @@ Readers never wait for the writer and need no key.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, select, tuple_
 
 from carnet.core.digests import DIGEST_SIZE, RecordDigest
 from carnet.core.errors import CheckpointError, LedgerFatalError, NotFoundError
@@ -32,8 +32,12 @@ from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
 
 T = TypeVar("T")
 
+_RANK = (RECORD.c.kind != "key-event", RECORD.c.kind == "status-list")
 BATCH = 400
 """Keys of one query, below the limit of variables of every database."""
+
+COUNTED_MAX = 65_536
+"""Entries that are counted when a log is opened."""
 
 
 def missing(en: str, zh: str) -> NotFoundError:
@@ -143,11 +147,6 @@ def read_nodes(connection: Connection, nodes: Sequence[NodeId]) -> dict[NodeId, 
     return found
 
 
-def read_root(connection: Connection, size: int) -> bytes:
-    """Return the root of the tree of a size, computed from its stored nodes."""
-    return root_hash(size, read_nodes(connection, root_nodes(size)).__getitem__)
-
-
 def indexes_of(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
     """Return the places in the log of those records that have one."""
     found: dict[bytes, int] = {}
@@ -158,31 +157,57 @@ def indexes_of(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, i
     return found
 
 
-def check_log(connection: Connection) -> Head | None:
-    """Check that entries, nodes and newest checkpoint agree, and return the checkpoint.
+def check_log(
+    connection: Connection, known_size: int = 0
+) -> tuple[Head | None, dict[NodeId, bytes]]:
+    """Check that entries, nodes and newest checkpoint agree.
+
+    The nodes lead to the root whatever the size. Entries are counted from `known_size` on, and at
+    most `COUNTED_MAX` of them, so that a large log opens as quickly as a small one; an older entry
+    that is missing is noticed where it is read.
+
+    Args:
+        connection: Of one transaction.
+        known_size: Up to where the entries were counted before.
+
+    Returns:
+        The newest checkpoint, and the subtrees that its root is made of.
 
     Raises:
-        LedgerFatalError: They do not.
+        LedgerFatalError: They do not agree.
     """
     head = read_head(connection)
     size = head.size if head else 0
-    counted = select(func.count(), func.max(LOG_ENTRY.c.index)).select_from(LOG_ENTRY)
+    start = max(0, min(known_size, size), size - COUNTED_MAX)
+    counted = select(func.count(), func.max(LOG_ENTRY.c.index)).where(LOG_ENTRY.c.index >= start)
     entries, last = connection.execute(counted).one()
     # Both: the number alone misses a row that was moved, the last place one that is gone.
-    if entries != size or (size > 0 and last != size - 1):
+    if entries != size - start or (entries > 0 and last != size - 1):
         raise state_unknown(
             "CRN-L-007",
-            f"The log holds {entries} entries, its checkpoint says {size}.",
-            f"日志有 {entries} 个条目，而检查点为 {size}。",
+            f"From place {start} on the log holds {entries} entries, its checkpoint of size {size} "
+            f"says {size - start}.",
+            f"自位置 {start} 起日志有 {entries} 个条目，而大小为 {size} 的检查点应有 "
+            f"{size - start} 个。",
         )
+    nodes = read_nodes(connection, root_nodes(size))
     root = head.signed.checkpoint.root if head else EMPTY_ROOT
-    if read_root(connection, size) != root:
+    if root_hash(size, nodes.__getitem__) != root:
         raise state_unknown(
             "CRN-L-002",
             f"The nodes of the log do not lead to the root of its checkpoint of size {size}.",
             f"日志节点导出的根与大小为 {size} 的检查点不符。",
         )
-    return head
+    return head, nodes
+
+
+def _pending(*columns: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(*columns)
+        .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
+        .where(LOG_ENTRY.c.index.is_(None))
+        .order_by(RECORD.c.created_at, *_RANK, RECORD.c.record_id)
+    )
 
 
 class LogReader:
@@ -306,13 +331,19 @@ class LogReader:
     def pending(self) -> list[RecordDigest]:
         """Return the records that wait for the next append, in the order they will have.
 
-        Key events go first within one instant: a key is used only after it is in the log.
+        Key events go first within one instant: a key is used only after it is in the log. Status
+        lists go last: what they say of a record counts only behind it.
         """
-        query = (
-            select(RECORD.c.record_hash)
-            .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
-            .where(LOG_ENTRY.c.index.is_(None))
-            .order_by(RECORD.c.created_at, RECORD.c.kind != "key-event", RECORD.c.record_id)
-        )
+        query = _pending(RECORD.c.record_hash)
         with reading(self._engine) as connection:
             return [RecordDigest(row[0]) for row in connection.execute(query)]
+
+    def pending_records(self) -> list[Record]:
+        """Return the records of `pending`.
+
+        Raises:
+            LedgerFatalError: The bytes of one do not have the hash they are stored under.
+        """
+        query = _pending(RECORD.c.record_hash, RECORD.c.body)
+        with reading(self._engine) as connection:
+            return [stored_record(row[0], row[1]) for row in connection.execute(query)]

@@ -1,7 +1,7 @@
 """The log on SQLite and on PostgreSQL: appends, proofs, and everything it refuses to go on from."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +10,12 @@ from sqlalchemy import Connection, Engine, text
 
 from carnet.core.clock import FixedClock
 from carnet.core.digests import RootHash, sha256
-from carnet.core.errors import LedgerError, LedgerFatalError, NotFoundError
+from carnet.core.errors import (
+    LedgerError,
+    LedgerFatalError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from carnet.core.text import Text
 from carnet.ledger import append, merkle
 from carnet.ledger.append import Log, stage_records
@@ -22,9 +27,8 @@ from carnet.ledger.checkpoint import (
 )
 from carnet.ledger.keys import key_event_record
 from carnet.ledger.note import NoteSignature
-from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record
-from carnet.store.engine import open_engine, writing
+from carnet.store.engine import writing
 from carnet.store.locks import Lock
 from tests.fixtures_ledger import (
     ISSUER_KEY,
@@ -336,55 +340,61 @@ def test_pending__key_events_come_first(log: Log, engine: Engine, clock: FixedCl
 def test_append__what_another_process_appends_meanwhile(
     log: Log, engine: Engine, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other process is done between our reading without the lock and our taking it."""
+    """The other process is done before our turn comes, after we have asked."""
     records = records_of(1, 2)
     other = open_test_log(engine, tmp_path, clock)
+    alone = log._published.held
 
-    def overtaken(asked: list[Record]) -> bool:
-        monkeypatch.undo()
-        assert other.append(asked) == [0, 1]
-        return True
+    @contextmanager
+    def overtaken() -> Iterator[None]:
+        assert other.append(records) == [0, 1]
+        with alone():
+            yield
 
-    monkeypatch.setattr(log, "_unstaged", overtaken)
+    monkeypatch.setattr(log._published, "held", overtaken)
     assert log.append(records) == [0, 1]
+    monkeypatch.undo()
 
-    more = records_of(3)
-    first_reading = append.indexes_of
-
-    def empty_once(*_: object) -> dict[bytes, int]:
-        monkeypatch.setattr(append, "indexes_of", first_reading)
-        assert other.append(more) == [2]
-        return {}
-
-    monkeypatch.setattr(append, "indexes_of", empty_once)
-    assert log._sequence([more[0].digest]) == [2]
-    assert log.size() == 3
-
-
-def test_append__many_at_once_from_many_threads(
-    engine: Engine, database_url: str, tmp_path: Path, clock: FixedClock
-) -> None:
-    groups = [records_of(*range(start, start + 5)) for start in range(1, 31, 5)]
-    places: dict[int, list[int]] = {}
-    failures: list[BaseException] = []
-
-    def work(number: int) -> None:
-        own = open_engine(database_url, wait_s=30)
-        try:
-            places[number] = open_test_log(own, tmp_path, clock).append(groups[number])
-        except BaseException as error:  # noqa: BLE001 - shown by the main thread
-            failures.append(error)
-        finally:
-            own.dispose()
-
+    for start in (3, 5, 7):
+        own, others = records_of(start, start + 1)
+        assert log.append([own]) == [start - 1]
+        assert other.append([others]) == [start]
+    assert log.size() == 8
+    assert (tmp_path / "log" / "checkpoint").read_text() == log.checkpoint().text
     open_test_log(engine, tmp_path, clock)
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(groups))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    assert sorted(place for group in places.values() for place in group) == list(range(30))
-    reader = LogReader(engine)
-    assert reader.size() == 30
-    assert (tmp_path / "log" / "checkpoint").read_text() == reader.checkpoint().text
+
+
+def test_append__what_others_did_is_checked_before_signing_on(
+    log: Log, engine: Engine, tmp_path: Path, clock: FixedClock
+) -> None:
+    log.append(records_of(1, 2, 3))
+    open_test_log(engine, tmp_path, clock).append(records_of(4, 5))
+    damage(engine, "log_entry", 'DELETE FROM log_entry WHERE "index" = 3')
+    with pytest.raises(LedgerFatalError, match="CRN-L-007"):
+        log.append(records_of(6))
+    assert log.size() == 5
+
+
+def test_append__after_a_commit_that_failed_the_end_is_read_again(
+    log: Log, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether such a commit succeeded is unknown, so both must be gone on from."""
+    log.append(records_of(1))
+    first, second = records_of(2, 3)
+
+    points = iter(("append.before-commit", "append.after-commit"))
+    point = ""
+
+    def fail(name: str) -> None:
+        if name == point:
+            raise StoreUnavailableError("CRN-C-021", Text("It is away.", "已离线。"))
+
+    monkeypatch.setattr(append, "crash_point", fail)
+    for record, size in ((first, 1), (second, 2)):
+        point = next(points)
+        with pytest.raises(StoreUnavailableError):
+            log.append([record])
+        assert log.size() == size
+    monkeypatch.undo()
+    assert log.append([first, second]) == [2, 1]
+    assert (tmp_path / "log" / "checkpoint").read_text() == log.checkpoint().text

@@ -142,6 +142,21 @@ def make_private_folder(path: Path) -> None:
 
 
 @contextmanager
+def held_file(path: Path) -> Iterator[None]:
+    """Hold a lock file, made if it is absent, for one thread of one process at a time.
+
+    The lock is the kernel's: whoever waits goes on at once, and it ends with its process, however
+    that ends. The file itself stays: removing it would let two hold it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def locked_folder(path: Path) -> Iterator[None]:
     """Hold a private folder, made if it is absent, for one process at a time.
 

@@ -1,5 +1,6 @@
 """Appending: the log of a workspace, opened with its keys."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from carnet.core.clock import Clock
@@ -11,13 +12,16 @@ from carnet.ledger.keys import public_keys
 from carnet.ledger.keystate import ISSUER_ROLE, statement_of
 from carnet.ledger.note import NoteSignature
 from carnet.ledger.reader import state_unknown
-from carnet.ledger.record import signing_key
+from carnet.ledger.record import Record, signing_key
 from carnet.services.keys import WITNESS_SUFFIX, ensure_key, has_key, log_keys, logged_state
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
 PUBLISHED: Final = "log/checkpoint"
 """The published checkpoint, relative to the workspace and outside its database."""
+
+PUBLISH_PAUSE_S: Final = 0.1
+"""How long a checkpoint may wait to be published after the one before it was."""
 
 
 def open_log(workspace: Workspace, clock: Clock) -> Log:
@@ -50,6 +54,7 @@ def open_log(workspace: Workspace, clock: Clock) -> Log:
         clock=clock,
         published=workspace.path / PUBLISHED,
         cosigners=cosigners,
+        publish_pause_s=PUBLISH_PAUSE_S,
     )
 
 
@@ -60,23 +65,23 @@ def append_records(workspace: Workspace, clock: Clock) -> list[int]:
         LedgerFatalError: The log contradicts itself, or a record of another issuer waits.
     """
     log = open_log(workspace, clock)
-    _check_pending(workspace, log)
-    return log.append_pending()
+    pending = log.pending_records()
+    _check_issued(workspace, log, pending)
+    # Those that were checked and no others: more may have been staged meanwhile.
+    return log.append(pending)
 
 
-def _check_pending(workspace: Workspace, log: Log) -> None:
+def _check_issued(workspace: Workspace, log: Log, pending: Sequence[Record]) -> None:
     """Check that this workspace issued what waits, so that nobody else's key gets into its log.
 
     The keys are replayed in the order that the log will have, so that nothing is appended that a
     key signed after its own end: a verifier would refuse it for ever.
     """
-    pending = log.pending()
     if not pending:
         return
     with reading(workspace.engine) as connection:
         state = logged_state(connection)
-    for position, digest in enumerate(pending, start=log.size()):
-        record = log.record(digest.hex())
+    for position, record in enumerate(pending, start=log.size()):
         try:
             if record.kind == KEY_EVENT:
                 is_own = state.apply(position, statement_of(record))
