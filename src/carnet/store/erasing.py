@@ -5,6 +5,7 @@ Tombstones come first: the triggers of the database let go only what they name. 
 space is used again.
 """
 
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -201,10 +202,10 @@ def _purge_sqlite(engine: Engine) -> None:
         cursor.execute("VACUUM")
         is_busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         cursor.close()
-    except engine.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(
-            "VACUUM", None, error, engine.dialect.loaded_dbapi.Error
-        ) from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise _busy() from error
+        raise DBAPIError.instance("VACUUM", None, error, sqlite3.Error) from error
     finally:
         raw.close()
     if is_busy:
