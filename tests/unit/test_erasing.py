@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from carnet.core.clock import FixedClock
 from carnet.core.digests import sha256
-from carnet.core.errors import InputError, NotFoundError
+from carnet.core.errors import ConflictError, InputError, NotFoundError
 from carnet.facts.schema import FACT_TYPES
 from carnet.ledger.reader import LogReader
 from carnet.ledger.verify import verify_bundle
 from carnet.services.appending import append_records
+from carnet.services.attesting import issue_attestations
 from carnet.services.bundling import export_bundle
 from carnet.services.decisions import read_decisions
 from carnet.services.erasing import (
@@ -283,3 +284,34 @@ def test_decisions__lose_what_they_quoted_and_stay_readable(
     assert found[quoting].content["measures"] == {"days_left": 12}
     assert found[about].content["measures"] == {}
     assert found[about].content["conformity"] == "conforming"
+
+
+def test_attestation__withholds_and_reveals_until_erased(
+    told: Workspace, clock: FixedClock
+) -> None:
+    names = ("listing", "measures", "seller")
+    (record,) = issue_attestations(told, [decide(told)], clock, withhold=names)
+    append_records(told, clock)
+    assert not record.subject.keys() & set(names)
+    assert SELLER.encode() not in record.body
+    policy = make_policy(told)
+    hidden = export_bundle(told, record.record_id)
+    assert hidden.disclosures == ()
+    shown = export_bundle(told, record.record_id, disclose=names)
+    assert len(shown.disclosures) == 3
+    for bundle in (hidden, shown):
+        found = verify_bundle(bundle.to_bytes(), policy, today=DAY)
+        assert found.verdict == "valid", [(step.name, str(step.cause)) for step in found.steps]
+    with pytest.raises(InputError, match="CRN-L-103"):
+        export_bundle(told, record.record_id, disclose=["outputs"])
+    erase(told, clock)
+    with pytest.raises(NotFoundError, match="CRN-L-091"):
+        export_bundle(told, record.record_id, disclose=["measures"])
+    for data in (shown.to_bytes(), export_bundle(told, record.record_id).to_bytes()):
+        assert verify_bundle(data, policy, today=DAY).verdict == "valid"
+
+
+def test_attestation__of_an_erased_seller_is_refused(told: Workspace, clock: FixedClock) -> None:
+    erase(told, clock)
+    with pytest.raises(ConflictError, match="CRN-L-090"):
+        issue_attestations(told, [decide(told)], clock)

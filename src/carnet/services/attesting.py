@@ -3,8 +3,8 @@
 A decision is attested once. Decisions are read from the store, where their digest is their name.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,9 @@ from carnet.core.errors import InputError
 from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
 from carnet.ledger.append import stage_records
+from carnet.ledger.disclosure import withhold as withhold_fields
 from carnet.ledger.entry import ATTESTATION_PREFIX
+from carnet.ledger.kinds import ATTESTATION
 from carnet.ledger.reader import stored_record
 from carnet.ledger.record import (
     ATTESTATION_TYPE,
@@ -30,6 +32,8 @@ from carnet.ledger.record import (
 from carnet.services.decisions import LISTING, StoredDecision, decisions_of
 from carnet.services.keys import ensure_key, require_current_issuer
 from carnet.services.reviewing import require_current
+from carnet.services.status_entries import StatusEntry, allocate_entry
+from carnet.services.vault import Subject, open_vault, require_not_erased
 from carnet.services.workspace import Workspace
 from carnet.store.engine import writing
 from carnet.store.facts import existing
@@ -38,6 +42,9 @@ from carnet.store.tables import LOG_ENTRY, RECORD
 
 VALID_DAYS: Final = 90
 """How long an attestation holds where nothing else is asked: one quarter."""
+
+WITHHOLDABLE: Final = frozenset(ATTESTATION.withheld)
+"""The members of an attestation that may be withheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,19 @@ class _Attested:
     pack: str
     fields: Mapping[str, Any]
 
+    @property
+    def about(self) -> Subject:
+        """Whose listing it is."""
+        return Subject("party", str(self.fields["seller"]))
+
 
 def issue_attestations(
-    workspace: Workspace, decisions: Sequence[bytes], clock: Clock, *, valid_days: int = VALID_DAYS
+    workspace: Workspace,
+    decisions: Sequence[bytes],
+    clock: Clock,
+    *,
+    valid_days: int = VALID_DAYS,
+    withhold: Collection[str] = (),
 ) -> list[Record]:
     """Return the signed attestations of stored decisions, in their order.
 
@@ -64,15 +81,20 @@ def issue_attestations(
         decisions: Digests of decisions on listings.
         clock: Gives the time of signing.
         valid_days: Days after the day of the decision through which the attestation holds.
+        withhold: The members of `WITHHOLDABLE` that stand in it as digests; the vault keeps what
+            they say, for the holder to reveal.
 
     Raises:
         NotFoundError: A decision is not stored.
         InputError: It is not on a listing, the facts of the listing are missing, or a later
             attestation of it stands.
-        ConflictError: Facts, rules or the decision itself have changed since.
+        ConflictError: Facts, rules or the decision itself have changed since, or the data of the
+            seller was erased.
         LedgerFatalError: A stored decision or record is damaged.
     """
+    assert set(withhold) <= WITHHOLDABLE, "other members are never withheld"
     issuer = ensure_key(workspace, "issuer", clock).issuer
+    vault = open_vault(workspace) if withhold else None
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
         require_current_issuer(connection, issuer)
         found = decisions_of(connection, decisions)
@@ -84,8 +106,15 @@ def issue_attestations(
         for item in items:
             if known[item.digest] is None:
                 newest = _newest_of(connection, item)
-                record = _sign_attestation(item, issuer, clock.now(), newest, valid_days)
+                require_not_erased(connection, item.about)
+                entry = allocate_entry(connection)
+                fields, disclosures = withhold_fields(item.fields, sorted(withhold))
+                hidden = replace(item, fields=fields)
+                record = _sign_attestation(hidden, issuer, clock.now(), newest, entry, valid_days)
                 stage_records(connection, [record], clock, {record.record_id: item.digest})
+                entry.keep(connection, record)
+                if vault is not None:
+                    vault.seal(connection, item.about, record.digest, disclosures, clock)
                 known[item.digest] = record
     records = [known[item.digest] for item in found]
     return [record for record in records if record is not None]
@@ -195,7 +224,12 @@ def _older(item: _Attested, latest: str) -> InputError:
 
 
 def _sign_attestation(
-    item: _Attested, issuer: Issuer, now: datetime, supersedes: bytes | None, valid_days: int
+    item: _Attested,
+    issuer: Issuer,
+    now: datetime,
+    supersedes: bytes | None,
+    entry: StatusEntry,
+    valid_days: int,
 ) -> Record:
     start = datetime.combine(item.as_of, time(), UTC)
     until = start + timedelta(days=valid_days + 1, seconds=-1)
@@ -207,4 +241,5 @@ def _sign_attestation(
         validity=Validity(start, until),
         created=now,
         supersedes=supersedes,
+        status=entry.credential_status,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from carnet.cli.commands import status_list
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
@@ -128,6 +129,10 @@ def _place(index: int | None) -> str:
     return t("waits", "待入日志") if index is None else str(index)
 
 
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in listed.split(",") if name.strip())
+
+
 def record_list(
     *,
     workspace: WorkspaceOption = None,
@@ -157,6 +162,17 @@ def record_issue(
     ] = None,
     *,
     as_of: AsOfOption = None,
+    withhold: Annotated[
+        str,
+        typer.Option(
+            "--withhold",
+            metavar="MEMBER,...",
+            help=t(
+                "Members to show as digests only: listing, seller, measures, outputs.",
+                "仅以摘要显示的成员：listing、seller、measures、outputs。",
+            ),
+        ),
+    ] = "",
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
@@ -164,14 +180,16 @@ def record_issue(
     """Sign attestations."""
     from carnet.cli.days import parse_as_of
     from carnet.core.clock import SystemClock
-    from carnet.services.attesting import issue_attestations
+    from carnet.services.attesting import WITHHOLDABLE, issue_attestations
     from carnet.services.reviewing import find_decisions
 
-    day = parse_as_of(as_of)
+    day, hidden = parse_as_of(as_of), _names(withhold)
+    if not hidden <= WITHHOLDABLE:
+        raise _not_withholdable(min(hidden - WITHHOLDABLE), sorted(WITHHOLDABLE))
     with open_workspace(workspace) as opened:
         decisions = find_decisions(opened, day, listings or ())
         digests = [bytes.fromhex(each["digest"]) for each in decisions]
-        records = issue_attestations(opened, digests, SystemClock())
+        records = issue_attestations(opened, digests, SystemClock(), withhold=hidden)
     rows = [
         (each["case"]["id"], each["conformity"], record.record_id)
         for each, record in zip(decisions, records, strict=True)
@@ -181,6 +199,17 @@ def record_issue(
         print_json({"records": [dict(zip(names, row, strict=True)) for row in rows]})
         return
     print_table([t("listing", "上架商品"), t("conformity", "合规性"), t("id", "标识")], rows)
+
+
+def _not_withholdable(name: str, known: list[str]) -> InputError:
+    return InputError(
+        "CRN-L-104",
+        Text(
+            f"The member {name!r} of an attestation is never withheld.",
+            f"证明的成员 {name!r} 不能隐藏。",
+        ),
+        Text(f"Use one of {', '.join(known)}.", f"可用：{'、'.join(known)}。"),
+    )
 
 
 def record_show(
@@ -352,6 +381,17 @@ def log_policy(
 def bundle(
     record_id: IdArgument,
     *,
+    disclose: Annotated[
+        str,
+        typer.Option(
+            "--disclose",
+            metavar="MEMBER,...",
+            help=t(
+                "The withheld members to reveal; none unless they are named.",
+                "要披露的隐藏成员；未指定则均不披露。",
+            ),
+        ),
+    ] = "",
     output: FileOption = STDOUT,
     workspace: WorkspaceOption = None,
     _lang: LanguageOption = None,
@@ -360,7 +400,7 @@ def bundle(
     from carnet.services.bundling import export_bundle
 
     with open_workspace(workspace) as opened:
-        data = export_bundle(opened, record_id).to_bytes()
+        data = export_bundle(opened, record_id, disclose=_names(disclose)).to_bytes()
     _write(output, data)
 
 
@@ -371,6 +411,7 @@ def register(app: typer.Typer) -> None:
     record.command("issue", help=ISSUE_HELP)(record_issue)
     record.command("show", help=SHOW_HELP)(record_show)
     record.command("export", help=EXPORT_HELP)(record_export)
+    status_list.register(app, record)
     app.add_typer(record, name="record")
     log = typer.Typer(no_args_is_help=True, help=LOG_HELP)
     log.command("append", help=APPEND_HELP)(log_append)
