@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from carnet.core.clock import Clock, format_instant
 from carnet.core.crash import crash_point
@@ -57,9 +57,9 @@ from carnet.ledger.reader import (
 from carnet.ledger.record import Record
 from carnet.ledger.signer import Signer
 from carnet.ledger.together import Request, Together
-from carnet.store.engine import reading, writing
+from carnet.store.direct import Direct, Row, writing_directly
+from carnet.store.engine import reading
 from carnet.store.locks import Lock
-from carnet.store.rows import Row, insert_rows, stored_instant
 from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
 
 TOGETHER_MAX: Final = 5_000
@@ -68,7 +68,14 @@ TOGETHER_MAX: Final = 5_000
 Cosigner = Callable[[Checkpoint], NoteSignature]
 """A witness: returns its cosignature, or raises to keep the checkpoint from being published."""
 
-NEWEST_NOTE: Final = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+_NEWEST_NOTE: Final = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+
+_STORED: Final = """
+    SELECT record.record_id, record.record_hash, log_entry."index" FROM record
+    LEFT JOIN log_entry ON log_entry.record_hash = record.record_hash
+    WHERE record.record_id IN ({})
+"""
+"""To be filled with question marks, never with a value."""
 
 _RECORD_COLUMNS: Final = (
     *("record_hash", "kind", "record_id", "issuer", "subject", "supersedes"),
@@ -109,16 +116,12 @@ class _Stored(NamedTuple):
     place: int | None
 
 
-def _stored(connection: Connection, leaves: Sequence[_Leaf]) -> dict[str, _Stored]:
+def _stored(direct: Direct, leaves: Sequence[_Leaf]) -> dict[str, _Stored]:
     """Return which of some records are stored, by their identifiers."""
     found: dict[str, _Stored] = {}
     for group in batches([leaf.record.record_id for leaf in leaves]):
-        query = (
-            select(RECORD.c.record_id, RECORD.c.record_hash, LOG_ENTRY.c.index)
-            .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
-            .where(RECORD.c.record_id.in_(group))
-        )
-        found |= {row[0]: _Stored(row[1], row[2]) for row in connection.execute(query)}
+        query = _STORED.format(", ".join("?" * len(group)))
+        found |= {row[0]: _Stored(row[1], row[2]) for row in direct.rows(query, group)}
     return found
 
 
@@ -144,14 +147,14 @@ def _fresh(leaves: Sequence[_Leaf], stored: Mapping[str, bytes]) -> dict[str, _L
 
 
 def _insert_records(
-    connection: Connection,
+    direct: Direct,
     fresh: Mapping[str, _Leaf],
     clock: Clock,
     decisions: Mapping[str, bytes] | None = None,
 ) -> None:
     if not fresh:
         return
-    now = stored_instant(connection, clock.now())
+    now = direct.stored_instant(clock.now())
     decided = decisions or {}
     rows: list[Row] = [
         (
@@ -160,7 +163,7 @@ def _insert_records(
         )
         for name, leaf in fresh.items()
     ]
-    insert_rows(connection, RECORD, _RECORD_COLUMNS, rows)
+    direct.insert(RECORD.name, _RECORD_COLUMNS, rows)
 
 
 def stage_records(
@@ -180,9 +183,9 @@ def stage_records(
     Raises:
         LedgerError: Another record has the same identifier.
     """
-    leaves = [_leaf_of(record) for record in records]
-    stored = {name: row.record_hash for name, row in _stored(connection, leaves).items()}
-    _insert_records(connection, _fresh(leaves, stored), clock, decisions)
+    leaves, direct = [_leaf_of(record) for record in records], Direct.of(connection)
+    stored = {name: row.record_hash for name, row in _stored(direct, leaves).items()}
+    _insert_records(direct, _fresh(leaves, stored), clock, decisions)
 
 
 _Asked = Request[list[_Leaf], list[int]]
@@ -258,7 +261,7 @@ class Log(LogReader):
         # published would be missing from an older snapshot of the database.
         seen = self._published.read()
         with reading(engine) as connection:
-            self._tip = self._check(connection, seen)
+            self._tip = self._check(Direct.of(connection), seen)
         self._publish()
 
     @property
@@ -284,12 +287,12 @@ class Log(LogReader):
         """Append what several threads ask for, in one transaction, and answer them."""
         with self._published.held():
             if self._cosigners:
-                with writing(self._engine, Lock.LOG_HEAD) as connection:
-                    self._take_up(connection, requests)
-            with writing(self._engine, Lock.LOG_HEAD) as connection:
-                stored = self._take_up(connection, requests)
+                with writing_directly(self._engine, Lock.LOG_HEAD) as direct:
+                    self._take_up(direct, requests)
+            with writing_directly(self._engine, Lock.LOG_HEAD) as direct:
+                stored = self._take_up(direct, requests)
                 waiting = _waiting(requests, stored)
-                tip, start = self._sequence(connection, waiting)
+                tip, start = self._sequence(direct, waiting)
                 crash_point("append.before-commit")
             crash_point("append.after-commit")
             self._tip = tip
@@ -302,13 +305,13 @@ class Log(LogReader):
                 placed[row.record_hash] if row.place is None else row.place for row in found
             ]
 
-    def _take_up(self, connection: Connection, requests: Sequence[_Asked]) -> dict[str, _Stored]:
+    def _take_up(self, direct: Direct, requests: Sequence[_Asked]) -> dict[str, _Stored]:
         """Stage what is not staged yet, and return where all of it stands.
 
         A request whose records cannot be staged gets its error here, the others go on.
         """
         asked = [request for request in requests if request.error is None]
-        stored = _stored(connection, [leaf for request in asked for leaf in request.asked])
+        stored = _stored(direct, [leaf for request in asked for leaf in request.asked])
         known = {name: row.record_hash for name, row in stored.items()}
         fresh: dict[str, _Leaf] = {}
         for request in asked:
@@ -319,34 +322,31 @@ class Log(LogReader):
                 continue
             fresh |= found
             known |= {name: leaf.record_hash for name, leaf in found.items()}
-        _insert_records(connection, fresh, self._clock)
+        _insert_records(direct, fresh, self._clock)
         return stored | {name: _Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
 
-    def _sequence(self, connection: Connection, leaves: Sequence[_Leaf]) -> tuple[_Tip, int]:
+    def _sequence(self, direct: Direct, leaves: Sequence[_Leaf]) -> tuple[_Tip, int]:
         """Put records at the end of the log, and return its new end and where they begin."""
         if not leaves:
             return self._tip, 0
         published = self._published.read()
         # Until the commit is known to have succeeded, nothing is remembered.
         before, self._tip = self._tip, _Tip(None, {})
-        if not self._is_unchanged(connection, before, published):
-            before = self._check(connection, published, before.size)
+        if not self._is_unchanged(direct, before, published):
+            before = self._check(direct, published, before.size)
             if before.head is not None and published is None:
                 # The second checkpoint is never committed before the first is published.
                 self._published.write(before.head.signed)
-        return self._extend(connection, before, leaves), before.size
+        return self._extend(direct, before, leaves), before.size
 
-    def _is_unchanged(
-        self, connection: Connection, tip: _Tip, published: SignedCheckpoint | None
-    ) -> bool:
+    def _is_unchanged(self, direct: Direct, tip: _Tip, published: SignedCheckpoint | None) -> bool:
         """Return whether nobody else has appended or published since the tip was checked."""
         if tip.head is None or published is None:
             return False
-        row = connection.exec_driver_sql(NEWEST_NOTE).one_or_none()
-        is_same = row is not None and tuple(row) == (tip.size, tip.head.signed.text)
+        is_same = direct.rows(_NEWEST_NOTE) == [(tip.size, tip.head.signed.text)]
         return is_same and (published is self._compared or published is self._published.own)
 
-    def _extend(self, connection: Connection, tip: _Tip, leaves: Sequence[_Leaf]) -> _Tip:
+    def _extend(self, direct: Direct, tip: _Tip, leaves: Sequence[_Leaf]) -> _Tip:
         now = self._clock.now()
         if tip.head is not None and now < tip.head.at:
             raise _time_went_back(now, tip.head.at)
@@ -357,8 +357,8 @@ class Log(LogReader):
         crash_point("append.before-checkpoint")
         root = root_hash(size, nodes.__getitem__)
         signed = self._sign(Checkpoint(self.origin, size, root))
-        _insert_leaves(connection, tip.size, leaves, new)
-        _insert_checkpoint(connection, signed, now)
+        _insert_leaves(direct, tip.size, leaves, new)
+        _insert_checkpoint(direct, signed, now)
         return _Tip(Head(signed, now), {node: nodes[node] for node in root_nodes(size)})
 
     def _sign(self, checkpoint: Checkpoint) -> SignedCheckpoint:
@@ -371,16 +371,16 @@ class Log(LogReader):
             verify_checkpoint(signed, key)
 
     def _check(
-        self, connection: Connection, published: SignedCheckpoint | None, known_size: int = 0
+        self, direct: Direct, published: SignedCheckpoint | None, known_size: int = 0
     ) -> _Tip:
         """Check the stored log and what was published of it, and return its end."""
-        head, nodes = check_log(connection, known_size)
-        self._check_head(connection, head, published)
+        head, nodes = check_log(direct, known_size)
+        self._check_head(direct, head, published)
         self._compared = published
         return _Tip(head, nodes)
 
     def _check_head(
-        self, connection: Connection, head: Head | None, published: SignedCheckpoint | None
+        self, direct: Direct, head: Head | None, published: SignedCheckpoint | None
     ) -> None:
         if head is not None:
             try:
@@ -392,22 +392,20 @@ class Log(LogReader):
                     f"最新检查点不是由日志密钥签名：{error.message.zh}",
                 ) from error
         if published is None:
-            published = self._first_published(connection)
+            published = self._first_published(direct)
         if published is None:
             return
         size, root = published.checkpoint.size, published.checkpoint.root
-        query = select(CHECKPOINT.c.root).where(CHECKPOINT.c.size == size)
-        if connection.execute(query).scalar_one_or_none() != root:
+        if direct.rows("SELECT root FROM checkpoint WHERE size = ?", (size,)) != [(root,)]:
             raise rolled_back(size, head.size if head else 0)
 
-    def _first_published(self, connection: Connection) -> SignedCheckpoint | None:
+    def _first_published(self, direct: Direct) -> SignedCheckpoint | None:
         """Return what was published since; nothing was only before the first file is written.
 
         The second checkpoint is committed after the first was published. Without the file nothing
         shows that the database is not an old copy, on which a second history would be signed.
         """
-        two = connection.execute(select(CHECKPOINT.c.size).limit(2)).all()
-        if len(two) <= 1:
+        if len(direct.rows("SELECT size FROM checkpoint LIMIT 2")) <= 1:
             return None
         published = self._published.read()
         if published is None:
@@ -449,19 +447,19 @@ def _time_went_back(now: datetime, newest: datetime) -> LedgerFatalError:
 
 
 def _insert_leaves(
-    connection: Connection, start: int, leaves: Sequence[_Leaf], nodes: Mapping[NodeId, bytes]
+    direct: Direct, start: int, leaves: Sequence[_Leaf], nodes: Mapping[NodeId, bytes]
 ) -> None:
     entries: list[Row] = [
         (start + offset, leaf.record_hash, leaf.leaf_hash, leaf.entry)
         for offset, leaf in enumerate(leaves)
     ]
-    insert_rows(connection, LOG_ENTRY, ("index", "record_hash", "leaf_hash", "entry"), entries)
+    direct.insert(LOG_ENTRY.name, ("index", "record_hash", "leaf_hash", "entry"), entries)
     inner = sorted((level, number, digest) for (level, number), digest in nodes.items() if level)
-    insert_rows(connection, LOG_NODE, ("level", "index", "hash"), inner)
+    direct.insert(LOG_NODE.name, ("level", "index", "hash"), inner)
 
 
-def _insert_checkpoint(connection: Connection, signed: SignedCheckpoint, at: datetime) -> None:
+def _insert_checkpoint(direct: Direct, signed: SignedCheckpoint, at: datetime) -> None:
     checkpoint = signed.checkpoint
     # The size is the primary key: of two writers that read one head, the second cannot insert.
-    row = (checkpoint.size, checkpoint.root, signed.text, stored_instant(connection, at))
-    insert_rows(connection, CHECKPOINT, ("size", "root", "note", "at"), [row])
+    row = (checkpoint.size, checkpoint.root, signed.text, direct.stored_instant(at))
+    direct.insert(CHECKPOINT.name, ("size", "root", "note", "at"), [row])

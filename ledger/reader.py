@@ -6,9 +6,10 @@ Readers never wait for the writer and need no key.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, select
 
 from carnet.core.digests import DIGEST_SIZE, RecordDigest
 from carnet.core.errors import CheckpointError, LedgerFatalError, NotFoundError
@@ -27,8 +28,9 @@ from carnet.ledger.merkle import (
     span_nodes,
 )
 from carnet.ledger.record import Record, parse_record, record_digest
+from carnet.store.direct import Direct, read_instant, reading_directly
 from carnet.store.engine import reading
-from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
+from carnet.store.tables import CHECKPOINT, LOG_ENTRY, RECORD
 
 T = TypeVar("T")
 
@@ -84,25 +86,32 @@ def batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
 
 def read_head(connection: Connection) -> Head | None:
     """Return the newest checkpoint, None before the first."""
-    query = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Head(_signed(row), row.at)
+    return newest(Direct.of(connection))
 
 
-def _signed(row: Row[tuple[object, ...]]) -> SignedCheckpoint:
+def newest(direct: Direct) -> Head | None:
+    """Return the newest checkpoint, None before the first."""
+    rows = direct.rows("SELECT size, root, note, at FROM checkpoint ORDER BY size DESC LIMIT 1")
+    if not rows:
+        return None
+    size, root, note, at = rows[0]
+    return Head(_signed(size, root, note), read_instant(at))
+
+
+def _signed(size: int, root: bytes, note: str) -> SignedCheckpoint:
     try:
-        signed = parse_checkpoint(row.note)
+        signed = parse_checkpoint(note)
     except CheckpointError as error:
         raise state_unknown(
             "CRN-L-002",
-            f"The stored checkpoint of size {row.size} cannot be read: {error.message.en}",
-            f"已存储的大小为 {row.size} 的检查点无法读取：{error.message.zh}",
+            f"The stored checkpoint of size {size} cannot be read: {error.message.en}",
+            f"已存储的大小为 {size} 的检查点无法读取：{error.message.zh}",
         ) from error
-    if (signed.checkpoint.size, signed.checkpoint.root) != (row.size, row.root):
+    if (signed.checkpoint.size, signed.checkpoint.root) != (size, root):
         raise state_unknown(
             "CRN-L-002",
-            f"The stored checkpoint of size {row.size} does not say what its note says.",
-            f"已存储的大小为 {row.size} 的检查点与其注记不符。",
+            f"The stored checkpoint of size {size} does not say what its note says.",
+            f"已存储的大小为 {size} 的检查点与其注记不符。",
         )
     return signed
 
@@ -122,29 +131,36 @@ def stored_record(record_hash: bytes, body: bytes) -> Record:
     return parse_record(body)
 
 
-def read_nodes(connection: Connection, nodes: Sequence[NodeId]) -> dict[NodeId, bytes]:
+def read_nodes(direct: Direct, nodes: Sequence[NodeId]) -> dict[NodeId, bytes]:
     """Return the hashes of complete subtrees; leaves are kept with their entries.
 
     Raises:
         LedgerFatalError: One is missing.
     """
-    leaves = [node.number for node in nodes if node.level == 0]
-    inner = [tuple(node) for node in nodes if node.level > 0]
     found: dict[NodeId, bytes] = {}
-    for numbers in batches(leaves):
-        of_leaves = select(LOG_ENTRY.c.index, LOG_ENTRY.c.leaf_hash)
-        of_leaves = of_leaves.where(LOG_ENTRY.c.index.in_(numbers))
-        found |= {NodeId(0, row[0]): row[1] for row in connection.execute(of_leaves)}
-    place = tuple_(LOG_NODE.c.level, LOG_NODE.c.index)
-    for places in batches(inner):
-        of_nodes = select(LOG_NODE).where(place.in_(places))
-        found |= {NodeId(row[0], row[1]): row[2] for row in connection.execute(of_nodes)}
+    for group in batches(nodes):
+        leaves = [node.number for node in group if node.level == 0]
+        inner = [part for node in group if node.level > 0 for part in node]
+        rows = direct.rows(_nodes_query(len(inner) // 2, len(leaves)), [*inner, *leaves])
+        found |= {NodeId(level, number): digest for level, number, digest in rows}
     absent = sorted(set(nodes) - found.keys())
     if absent:
         raise state_unknown(
             "CRN-L-006", f"The log lacks the node {absent[0]}.", f"日志缺少节点 {absent[0]}。"
         )
     return found
+
+
+@lru_cache(maxsize=256)
+def _nodes_query(inner_count: int, leaf_count: int) -> str:
+    # Question marks are put in, never a value.
+    inner, leaves = ", ".join(["(?, ?)"] * inner_count), ", ".join("?" * leaf_count)
+    of_nodes = (
+        f'SELECT level, "index", hash FROM log_node WHERE (level, "index") IN (VALUES {inner})'  # noqa: S608 - see above
+    )
+    of_leaves = f'SELECT 0, "index", leaf_hash FROM log_entry WHERE "index" IN ({leaves})'  # noqa: S608 - see above
+    wanted = ((of_nodes, inner_count), (of_leaves, leaf_count))
+    return " UNION ALL ".join(query for query, count in wanted if count)
 
 
 def indexes_of(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
@@ -157,9 +173,7 @@ def indexes_of(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, i
     return found
 
 
-def check_log(
-    connection: Connection, known_size: int = 0
-) -> tuple[Head | None, dict[NodeId, bytes]]:
+def check_log(direct: Direct, known_size: int = 0) -> tuple[Head | None, dict[NodeId, bytes]]:
     """Check that entries, nodes and newest checkpoint agree.
 
     The nodes lead to the root whatever the size. Entries are counted from `known_size` on, and at
@@ -167,7 +181,7 @@ def check_log(
     that is missing is noticed where it is read.
 
     Args:
-        connection: Of one transaction.
+        direct: Of one transaction.
         known_size: Up to where the entries were counted before.
 
     Returns:
@@ -176,11 +190,11 @@ def check_log(
     Raises:
         LedgerFatalError: They do not agree.
     """
-    head = read_head(connection)
+    head = newest(direct)
     size = head.size if head else 0
     start = max(0, min(known_size, size), size - COUNTED_MAX)
-    counted = select(func.count(), func.max(LOG_ENTRY.c.index)).where(LOG_ENTRY.c.index >= start)
-    entries, last = connection.execute(counted).one()
+    counted = 'SELECT count(*), max("index") FROM log_entry WHERE "index" >= ?'
+    entries, last = direct.rows(counted, (start,))[0]
     # Both: the number alone misses a row that was moved, the last place one that is gone.
     if entries != size - start or (entries > 0 and last != size - 1):
         raise state_unknown(
@@ -190,7 +204,7 @@ def check_log(
             f"自位置 {start} 起日志有 {entries} 个条目，而大小为 {size} 的检查点应有 "
             f"{size - start} 个。",
         )
-    nodes = read_nodes(connection, root_nodes(size))
+    nodes = read_nodes(direct, root_nodes(size))
     root = head.signed.checkpoint.root if head else EMPTY_ROOT
     if root_hash(size, nodes.__getitem__) != root:
         raise state_unknown(
@@ -219,12 +233,18 @@ class LogReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._size_seen = 0
 
     def size(self) -> int:
         """Return the number of entries."""
         with reading(self._engine) as connection:
             head = read_head(connection)
+        self._size_seen = max(self._size_seen, head.size if head else 0)
         return head.size if head else 0
+
+    def _holds(self, size: int) -> bool:
+        # A log never gets smaller: what was there once need not be asked for again.
+        return size <= self._size_seen or size <= self.size()
 
     def checkpoint(self, size: int | None = None) -> SignedCheckpoint:
         """Return the newest checkpoint, or the one of a size.
@@ -240,7 +260,7 @@ class LogReader:
         if row is None:
             which = "yet" if size is None else f"of size {size}"
             raise missing(f"There is no checkpoint {which}.", "没有这样的检查点。")
-        return _signed(row)
+        return _signed(row.size, row.root, row.note)
 
     def inclusion_proof(self, index: int, size: int) -> list[bytes]:
         """Return the proof that an entry is in the tree of a size.
@@ -248,7 +268,7 @@ class LogReader:
         Raises:
             NotFoundError: The log is smaller, or the entry lies outside that tree.
         """
-        if not 0 <= index < size <= self.size():
+        if not (0 <= index < size and self._holds(size)):
             raise missing(
                 f"No entry {index} in a tree of size {size} of this log.",
                 f"本日志大小为 {size} 的树中没有条目 {index}。",
@@ -261,7 +281,7 @@ class LogReader:
         Raises:
             NotFoundError: The log is smaller, or the sizes are the wrong way round.
         """
-        if not 0 <= first <= second <= self.size():
+        if not (0 <= first <= second and self._holds(second)):
             raise missing(
                 f"No proof from size {first} to size {second} in this log.",
                 f"本日志无法给出从大小 {first} 到 {second} 的证明。",
@@ -270,8 +290,8 @@ class LogReader:
 
     def _hashes(self, spans: Sequence[Span]) -> list[bytes]:
         nodes = [node for span in spans for node in span_nodes(span)]
-        with reading(self._engine) as connection:
-            found = read_nodes(connection, nodes)
+        with reading_directly(self._engine) as direct:
+            found = read_nodes(direct, nodes)
         return [span_hash(span, found.__getitem__) for span in spans]
 
     def entry(self, index: int) -> bytes:

@@ -142,11 +142,23 @@ def open_engine(
 
 
 @contextmanager
-def _explained(*, is_writing: bool) -> Iterator[None]:
+def explained(engine: Engine, *, is_writing: bool) -> Iterator[None]:
+    """Turn what a database or its driver raises into an error that people can read.
+
+    Args:
+        engine: Of the database.
+        is_writing: Whether the statements were to write.
+
+    Raises:
+        ConflictError: Another writer did not finish in time.
+        StoreError: The database is damaged, or does not answer.
+    """
+    driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
     try:
         yield
-    except DBAPIError as error:
-        meaning = explain(error, is_writing=is_writing)
+    except (DBAPIError, driver_error) as error:
+        known = error if isinstance(error, DBAPIError) else DBAPIError(None, None, error)
+        meaning = explain(known, is_writing=is_writing)
         if meaning is None:
             raise
         raise meaning from error
@@ -155,7 +167,7 @@ def _explained(*, is_writing: bool) -> Iterator[None]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read from one snapshot of the database; the database refuses every write."""
-    with _explained(is_writing=False), engine.connect() as connection:
+    with explained(engine, is_writing=False), engine.connect() as connection:
         yield connection
 
 
@@ -172,7 +184,7 @@ def writing(engine: Engine, lock: Lock | None = None) -> Iterator[Connection]:
         StoreUnavailableError: The database does not answer. If that happened at the end, whether
             the transaction was committed is unknown: read before trying again.
     """
-    with _explained(is_writing=True), engine.connect() as connection:
+    with explained(engine, is_writing=True), engine.connect() as connection:
         # READ COMMITTED, not the readers' level: a snapshot taken before the lock was granted
         # would hide what its previous holder committed.
         if connection.dialect.name == "postgresql":

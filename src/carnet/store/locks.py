@@ -20,7 +20,12 @@ class Lock(IntEnum):
     OFFICER_EVENT = 0x6361726E_0005
 
 
+def statement_of(lock: Lock) -> str:
+    """Return the statement that takes a lock on PostgreSQL."""
+    return f"SELECT pg_advisory_xact_lock({int(lock)})"
+
+
 def take(connection: Connection, lock: Lock) -> None:
     """Hold a lock until the transaction of this connection ends, waiting for it if need be."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(lock)})
+        connection.execute(text(statement_of(lock)))
