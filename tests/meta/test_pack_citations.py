@@ -99,7 +99,8 @@ def test_rule__has_a_test_that_raises_it_and_one_that_does_not(folder: Path) -> 
         for case in test["expect"]
     ]
     for path in sorted((folder / "rules").glob("*.yaml")):
-        for rule in load(path)["rules"]:
+        # What rules set and ask for is compared whole by the tests that name outputs and actions.
+        for rule in [rule for rule in load(path)["rules"] if "finding" in rule]:
             raised = [rule["id"] in findings for findings in expected]
             assert any(raised), f"no test raises {rule['id']}"
             assert not all(raised), f"every test raises {rule['id']}"
