@@ -46,6 +46,7 @@ BUNDLE = {
     "disclosures": shape.array(
         shape.text(r"[A-Za-z0-9_-]+", DISCLOSURE_SIZE_MAX, "a disclosure", "披露项"),
         DISCLOSURES_MAX,
+        is_set=True,
     ),
     "checkpoint": _NOTE,
     "cosigners": shape.array(
@@ -53,7 +54,7 @@ BUNDLE = {
     ),
     "keyEvents": shape.array(shape.obj(_LOGGED), KEY_EVENTS_MAX),
     "consistency": shape.nullable(shape.obj({"checkpoint": _NOTE, "proof": _HASHES})),
-    "status": shape.exactly(None),
+    "status": shape.nullable(shape.obj(_LOGGED)),
     "anchor": shape.nullable(
         shape.obj(
             {
@@ -122,6 +123,7 @@ class Bundle:
     disclosures: tuple[str, ...] = ()
     cosigners: tuple[str, ...] = ()
     key_events: tuple[LoggedRecord, ...] = ()
+    status: LoggedRecord | None = None
     consistency: Consistency | None = None
     anchor: AnchorCoordinates | None = None
 
@@ -130,12 +132,12 @@ class Bundle:
         return {
             "v": BUNDLE_VERSION,
             **self.logged.to_json(),
-            "disclosures": list(self.disclosures),
+            "disclosures": sorted(self.disclosures),
             "checkpoint": self.checkpoint,
             "cosigners": list(self.cosigners),
             "keyEvents": [item.to_json() for item in self.key_events],
             "consistency": _consistency_to_json(self.consistency),
-            "status": None,
+            "status": self.status.to_json() if self.status else None,
             "anchor": _anchor_to_json(self.anchor),
         }
 
@@ -202,13 +204,14 @@ def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
     """
     shape.obj(BUNDLE)(value, "")
     _check_order([item["index"] for item in value["keyEvents"]])
-    consistency, anchor = value["consistency"], value["anchor"]
+    consistency, anchor, status = value["consistency"], value["anchor"], value["status"]
     return Bundle(
         logged=_logged(value),
         checkpoint=value["checkpoint"],
         disclosures=tuple(value["disclosures"]),
         cosigners=tuple(value["cosigners"]),
         key_events=tuple(_logged(item) for item in value["keyEvents"]),
+        status=_logged(status) if status else None,
         consistency=Consistency(consistency["checkpoint"], _digests(consistency["proof"]))
         if consistency
         else None,

@@ -23,22 +23,25 @@ from carnet.ledger.bundle import (
     parse_bundle,
 )
 from carnet.ledger.checkpoint import (
+    Checkpoint,
     SignedCheckpoint,
     origin_hash,
     parse_checkpoint,
     verify_checkpoint,
     verify_cosignature,
 )
-from carnet.ledger.did import DID_KEY, key_of_did
 from carnet.ledger.disclosure import reveal
-from carnet.ledger.keystate import ISSUER_ROLE, REVOKE, KeyState, issuers_before, statement_of
-from carnet.ledger.merkle import verify_consistency, verify_inclusion
+from carnet.ledger.kinds.status import REVOKED, SUPERSEDED
+from carnet.ledger.listing import Listing, read_listing
+from carnet.ledger.merkle import verify_consistency
 from carnet.ledger.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
 from carnet.ledger.policy import STEPS, Policy, TrustedAnchor
 from carnet.ledger.proof import verify_proof
 from carnet.ledger.record import signing_key
 from carnet.ledger.seen import ConsistencyProof, SeenReader, UnprovenError, compare_with_seen
 from carnet.ledger.shape import shown
+from carnet.ledger.standing import Standing, check_included
+from carnet.ledger.steps import NotCheckedError, refuse
 
 Verdict = Literal["valid", "not_valid", "not_checked"]
 
@@ -84,18 +87,6 @@ class Verification:
         return self.steps[STEPS.index(name)]
 
 
-class _NotCheckedError(Exception):
-    """A step has nothing to look at."""
-
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.cause = Text(en, zh)
-
-
-def _refuse(en: str, zh: str) -> VerificationError:
-    return VerificationError("CRN-V-030", Text(en, zh))
-
-
 @dataclass(slots=True)
 class _Verifier:
     """The state of one verification: what earlier steps have made available to later ones."""
@@ -109,12 +100,14 @@ class _Verifier:
     newest: SignedCheckpoint | None = None
     parsed: dict[str, Any] | None = None
     found: Bundle | None = None
+    stood: Standing | None = None
+    listing: Listing | None = None
     notes: dict[str, SignedCheckpoint] = field(default_factory=dict)
 
     @property
     def bundle(self) -> Bundle:
         if self.found is None:
-            raise _NotCheckedError("the bundle could not be read", "验证包无法读取")
+            raise NotCheckedError("the bundle could not be read", "验证包无法读取")
         return self.found
 
     @property
@@ -130,7 +123,7 @@ class _Verifier:
         try:
             return self.note(self.bundle.checkpoint)
         except VerificationError as error:
-            raise _NotCheckedError("the checkpoint could not be read", "检查点无法读取") from error
+            raise NotCheckedError("the checkpoint could not be read", "检查点无法读取") from error
 
     def parse(self) -> Text:
         self.parsed = parse_bundle(self.data)
@@ -138,32 +131,40 @@ class _Verifier:
 
     def canonical(self) -> Text:
         if self.parsed is None:
-            raise _NotCheckedError("the bundle could not be read", "验证包无法读取")
+            raise NotCheckedError("the bundle could not be read", "验证包无法读取")
         if canonical(self.parsed) != self.data:
-            raise _refuse("The file is not in its canonical spelling.", "文件不是规范写法。")
+            raise refuse("The file is not in its canonical spelling.", "文件不是规范写法。")
         return Text("the one spelling of this content", "内容的唯一写法")
 
     def schema(self) -> Text:
         if self.parsed is None:
-            raise _NotCheckedError("the bundle could not be read", "验证包无法读取")
+            raise NotCheckedError("the bundle could not be read", "验证包无法读取")
         self.found = bundle_of_json(self.parsed)
         return Text(self.logged.record.kind, self.logged.record.kind)
 
-    def _names(self) -> list[str]:
-        """Return the record's issuer and those that it followed by rotation."""
-        events = [event.record for event in self.bundle.key_events]
-        return issuers_before(self.logged.record.issuer, events)
+    @property
+    def standing(self) -> Standing:
+        if self.stood is None:
+            self.stood = Standing(self.bundle, self.policy, self._tree_of)
+        return self.stood
+
+    def _tree_of(self, index: int) -> Checkpoint:
+        """Return the tree that proves an entry: that of the checkpoint where it holds it."""
+        newer, tree = self.bundle.consistency, self.tree().checkpoint
+        if newer is None or index < tree.size:
+            return tree
+        return self.note(newer.checkpoint).checkpoint
 
     def issuer(self) -> Text:
-        record, names = self.logged.record, self._names()
+        record, names = self.logged.record, self.standing.names(self.logged.record)
         trusted = [item for item in self.policy.issuers if item.id in names]
         if not trusted:
-            raise _refuse(
+            raise refuse(
                 f"The policy does not name the issuer {shown(record.issuer)}.",
                 f"策略未列出签发方 {shown(record.issuer)}。",
             )
         if not any(record.kind in item.kinds for item in trusted):
-            raise _refuse(
+            raise refuse(
                 f"The policy does not trust this issuer for {record.kind}.",
                 f"策略不信任该签发方出具 {record.kind}。",
             )
@@ -176,71 +177,7 @@ class _Verifier:
         )
 
     def key(self) -> Text:
-        public_key, place = signing_key(self.logged.record), self.logged.index
-        state = KeyState(self._roots())
-        if not self.bundle.key_events:
-            if public_key not in self._roots():
-                raise _other_keys()
-            raise _NotCheckedError(
-                "the bundle carries no logged event of the issuer's key",
-                "验证包没有签发方密钥的日志事件",
-            )
-        for event in self.bundle.key_events:
-            self._apply(state, event)
-        begun = state.begun_at(ISSUER_ROLE, public_key)
-        ended = state.ended_at(ISSUER_ROLE, public_key)
-        if begun is None or begun >= place:
-            raise _refuse(
-                "No logged event of a trusted key adds the key that signed, before the record.",
-                "在该记录之前，没有由受信任密钥作出的日志事件登记该签名密钥。",
-            )
-        if ended is not None and ended < place:
-            raise _refuse(
-                f"The key that signed was ended by log entry {ended}, the record is {place}.",
-                f"签名密钥已由日志条目 {ended} 终止，而该记录位于 {place}。",
-            )
-        if ended is None:
-            return Text(f"added by log entry {begun}", f"由日志条目 {begun} 登记")
-        return Text(
-            f"added by log entry {begun}, ended later by {ended}",
-            f"由日志条目 {begun} 登记，之后由条目 {ended} 终止",
-        )
-
-    def _roots(self) -> frozenset[bytes]:
-        """Return the keys that the policy trusts for what the bundle is about."""
-        kind, names = self.logged.record.kind, self._names()
-        trusted = [i for i in self.policy.issuers if i.id in names and kind in i.kinds]
-        if not trusted and names[-1].startswith(DID_KEY):
-            # Whether the issuer is trusted is for its own step; here its keys still have to agree.
-            return frozenset({key_of_did(names[-1])})
-        pinned = {key for item in trusted for key in item.keys}
-        # A did:web does not name its key: without a key of the policy nothing could be compared.
-        own = {key_of_did(i.id) for i in trusted if i.id.startswith(DID_KEY) and not i.keys}
-        return frozenset(pinned | own)
-
-    def _apply(self, state: KeyState, event: LoggedRecord) -> None:
-        record, logged = event.record, self.logged
-        if record.issuer not in self._names():
-            raise _refuse(
-                "A key event is not by the issuer of the record.", "密钥事件不是由记录签发方作出。"
-            )
-        statement = statement_of(record)
-        ended = statement.public_key if statement.event == REVOKE else statement.previous
-        is_end = (statement.role, ended) == (ISSUER_ROLE, signing_key(logged.record))
-        if event.index == logged.index or (event.index > logged.index and not is_end):
-            raise _refuse(
-                f"The key event at {event.index} is not before the record.",
-                f"位于 {event.index} 的密钥事件不早于记录。",
-            )
-        self._check_included(event)
-        state.apply(event.index, statement)
-
-    def _check_included(self, logged: LoggedRecord) -> None:
-        if logged.entry != logged.record.entry:
-            raise _refuse("The log entry does not follow from the record.", "日志条目与记录不符。")
-        tree = self.tree().checkpoint
-        leaf = logged.entry.leaf_hash
-        verify_inclusion(leaf, logged.index, tree.size, logged.inclusion, tree.root)
+        return self.standing.check_key(self.logged)
 
     def signature(self) -> Text:
         public_key = signing_key(self.logged.record)
@@ -258,14 +195,14 @@ class _Verifier:
         )
 
     def inclusion(self) -> Text:
-        self._check_included(self.logged)
+        check_included(self.logged, self.tree().checkpoint)
         index, size = self.logged.index, self.tree().checkpoint.size
         return Text(f"entry {index} of {size}", f"第 {index} 个条目，共 {size} 个")
 
     def _check_log(self, signed: SignedCheckpoint, origin: str) -> None:
         keys = [key for key in self.policy.logs if key.name == origin]
         if not keys:
-            raise _refuse(
+            raise refuse(
                 f"The policy does not name the log {shown(origin)}.",
                 f"策略未列出日志 {shown(origin)}。",
             )
@@ -290,15 +227,15 @@ class _Verifier:
             signed.append(self.note(self.bundle.consistency.checkpoint))
         seen = {key for item in signed for key in self._check_signers(item, named)}
         if named - seen:
-            raise _refuse("A named cosigner did not sign.", "所列联署方没有签名。")
+            raise refuse("A named cosigner did not sign.", "所列联署方没有签名。")
         count = len(seen.intersection(self.policy.witnesses))
         if count < self.policy.quorum:
-            raise _refuse(
+            raise refuse(
                 f"{count} trusted witnesses cosigned, the policy asks for {self.policy.quorum}.",
                 f"受信任的见证者有 {count} 个联署，策略要求 {self.policy.quorum} 个。",
             )
         if self.policy.quorum == 0:
-            raise _NotCheckedError("the policy asks for no witness", "策略未要求见证者")
+            raise NotCheckedError("the policy asks for no witness", "策略未要求见证者")
         return Text(f"{count} of {self.policy.quorum}", f"{count} / {self.policy.quorum}")
 
     def _check_signers(
@@ -315,7 +252,7 @@ class _Verifier:
                 seen.add(key)
         for line in signed.note.signatures:
             if (line.name, line.key_id) not in explained:
-                raise _refuse(
+                raise refuse(
                     f"The bundle does not name the key of the signature by {shown(line.name)}.",
                     f"验证包未列出 {shown(line.name)} 签名所用的密钥。",
                 )
@@ -334,7 +271,7 @@ class _Verifier:
         if seen is None:
             self.newest = trees[-1]
             if newer is None:
-                raise _NotCheckedError(
+                raise NotCheckedError(
                     "there is no other checkpoint to compare with", "没有可比较的其他检查点"
                 )
             return Text(
@@ -344,36 +281,43 @@ class _Verifier:
             checkpoints = [tree.checkpoint for tree in trees]
             found = compare_with_seen(seen.checkpoint, checkpoints, self.proofs)
         except UnprovenError as error:
-            raise _NotCheckedError(error.cause.en, error.cause.zh) from error
+            raise NotCheckedError(error.cause.en, error.cause.zh) from error
         self.newest = max(trees[-1], seen, key=lambda tree: tree.checkpoint.size)
         return found
 
     def status(self) -> Text:
-        reference = self.logged.entry.status_ref
-        if reference is not None:
-            raise _refuse(
-                f"The record names the status list {shown(reference)}, the bundle has none.",
-                f"记录指明状态列表 {shown(reference)}，而验证包中没有。",
+        self.listing = read_listing(self.standing)
+        if self.listing.value == REVOKED:
+            raise refuse(
+                f"The record is revoked: list at log entry {self.listing.listed.index}.",
+                f"该记录已被撤销：日志条目 {self.listing.listed.index} 处的列表。",
             )
-        raise _NotCheckedError("the record names no status list", "记录没有指明状态列表")
+        return self.listing.check_fresh(self.day)
 
     def supersession(self) -> Text:
-        kind = self.logged.record.kind
-        raise _NotCheckedError(
-            f"without a status list nothing shows that no later {kind} replaces this one",
-            f"没有状态列表，无法表明没有后续的 {kind} 取代本记录",
-        )
+        kind, listing = self.logged.record.kind, self.listing
+        if listing is None or listing.value == REVOKED:
+            raise NotCheckedError(
+                f"without a status list nothing shows that no later {kind} replaces this one",
+                f"没有状态列表，无法表明没有后续的 {kind} 取代本记录",
+            )
+        if listing.value == SUPERSEDED:
+            raise refuse(
+                f"A later record replaces this one: list at log entry {listing.listed.index}.",
+                f"已有后续记录取代本记录：日志条目 {listing.listed.index} 处的列表。",
+            )
+        return listing.check_fresh(self.day)
 
     def validity(self) -> Text:
         record = self.logged.record
         start, until = record.valid_from.date(), record.valid_until
         if self.day < start:
-            raise _refuse(
+            raise refuse(
                 f"The record is valid from {start}, the day is {self.day}.",
                 f"记录自 {start} 起有效，而判断日期为 {self.day}。",
             )
         if until is not None and self.day > until.date():
-            raise _refuse(
+            raise refuse(
                 f"The record was valid until {until.date()}, the day is {self.day}.",
                 f"记录的有效期至 {until.date()}，而判断日期为 {self.day}。",
             )
@@ -385,36 +329,36 @@ class _Verifier:
     def anchor(self) -> Text:
         found = self.bundle.anchor
         if found is None:
-            raise _NotCheckedError("the bundle names no anchor", "验证包没有指明锚定")
+            raise NotCheckedError("the bundle names no anchor", "验证包没有指明锚定")
         if TrustedAnchor(found.chain_id, found.contract) not in self.policy.anchors:
-            raise _refuse(
+            raise refuse(
                 f"The policy does not name {found.contract} on chain {found.chain_id}.",
                 f"策略未列出链 {found.chain_id} 上的登记合约 {found.contract}。",
             )
         root = self._anchored_root(found)
         if self.read_anchor is None:
-            raise _NotCheckedError(
+            raise NotCheckedError(
                 "no chain was read (offline, or no node named)", "未读取链（离线，或未指定节点）"
             )
         try:
             held = self.read_anchor(found)
         except ChainError as error:
-            raise _NotCheckedError(
+            raise NotCheckedError(
                 error.message.en.rstrip("."), error.message.zh.rstrip("。")
             ) from error
         except Exception as error:
             # Whatever a reader raises, a verdict comes out.
             name = type(error).__name__
-            raise _NotCheckedError(
+            raise NotCheckedError(
                 f"the chain could not be read ({name})", f"无法读取链（{name}）"
             ) from error
         if held is None:
-            raise _refuse(
+            raise refuse(
                 f"The chain holds no root of size {found.size}.",
                 f"链上没有大小 {found.size} 的根。",
             )
         if held != root:
-            raise _refuse("The chain holds another root.", "链上的根不同。")
+            raise refuse("The chain holds another root.", "链上的根不同。")
         return Text(
             f"chain {found.chain_id}, size {found.size}", f"链 {found.chain_id}，大小 {found.size}"
         )
@@ -424,26 +368,20 @@ class _Verifier:
         if self.bundle.consistency is not None:
             trees.append(self.note(self.bundle.consistency.checkpoint).checkpoint)
         if found.origin_hash != origin_hash(trees[0].origin):
-            raise _refuse("The anchor is of another log.", "锚定属于其他日志。")
+            raise refuse("The anchor is of another log.", "锚定属于其他日志。")
         for tree in trees:
             if tree.size == found.size:
                 return tree.root
-        raise _refuse(
+        raise refuse(
             f"The bundle has no checkpoint of the anchored size {found.size}.",
             f"验证包没有锚定大小 {found.size} 的检查点。",
         )
 
 
-def _other_keys() -> VerificationError:
-    return _refuse(
-        "The policy names other keys of this issuer.", "策略为该签发方列出的是其他密钥。"
-    )
-
-
 def _run(name: str, step: Callable[[], Text]) -> Step:
     try:
         return Step(name, "valid", step())
-    except _NotCheckedError as error:
+    except NotCheckedError as error:
         return Step(name, "not_checked", error.cause)
     except (VerificationError, RecordFormatError) as error:
         return Step(name, "not_valid", error.message)

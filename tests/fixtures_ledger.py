@@ -2,7 +2,8 @@
 
 import secrets
 import shutil
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,8 +19,11 @@ from carnet.ledger.append import Log
 from carnet.ledger.bundle import AnchorCoordinates, Bundle, Consistency, LoggedRecord
 from carnet.ledger.checkpoint import Checkpoint, cosign, origin_hash, sign_checkpoint
 from carnet.ledger.did import did_of_key
+from carnet.ledger.disclosure import Disclosure, withhold
 from carnet.ledger.entry import KEY_EVENT, KINDS
 from carnet.ledger.keys import Key, key_event_record
+from carnet.ledger.kinds import STATUS_LIST
+from carnet.ledger.kinds.status import MESSAGES, STATUS_URN, status_entry
 from carnet.ledger.merkle import append_leaves, inclusion_proof, root_hash
 from carnet.ledger.note import COSIGNATURE_V1, NoteSignature, VerifierKey
 from carnet.ledger.policy import STEPS_ALWAYS, Policy, TrustedAnchor, TrustedIssuer
@@ -34,6 +38,7 @@ from carnet.ledger.record import (
     urn_of_digest,
 )
 from carnet.ledger.signer import Ed25519Signer
+from carnet.ledger.status_list import encode_list
 from carnet.ledger.verify import Verification, verify_bundle
 from carnet.store.engine import open_engine
 
@@ -50,12 +55,28 @@ WITNESS_NAME = "witness.example/w1"
 WITNESS = VerifierKey(WITNESS_NAME, COSIGNATURE_V1, WITNESS_SIGNER.public_key)
 
 
-def attestation(number: int, *, issuer: Issuer = ISSUER_KEY.issuer) -> Record:
+def attestation(
+    number: int,
+    *,
+    issuer: Issuer = ISSUER_KEY.issuer,
+    status: Mapping[str, Any] | None = None,
+    hidden: Sequence[str] = (),
+) -> Record:
     """Return a signed attestation of a made-up listing."""
+    return withholding(number, hidden, issuer=issuer, status=status)[0]
+
+
+def withholding(
+    number: int,
+    hidden: Sequence[str],
+    *,
+    issuer: Issuer = ISSUER_KEY.issuer,
+    status: Mapping[str, Any] | None = None,
+) -> tuple[Record, list[Disclosure]]:
+    """Return a signed attestation that withholds some members, and their disclosures."""
     listing, seller = f"LST-{number:03}", "SELLER-1"
     subject = listing_hash(listing, seller)
-    return sign_record(
-        ATTESTATION_TYPE,
+    fields, disclosures = withhold(
         {
             "id": LISTING_URN + subject.hex(),
             "listing": listing,
@@ -70,11 +91,49 @@ def attestation(number: int, *, issuer: Issuer = ISSUER_KEY.issuer) -> Record:
             "decisionDigest": f"{number:064x}",
             "salt": new_salt(),
         },
+        hidden,
+    )
+    record = sign_record(
+        ATTESTATION_TYPE,
+        fields,
         record_id=urn_of_digest(sha256(b"%d" % number)),
         issuer=issuer,
         validity=Validity(
             datetime(2026, 11, 23, tzinfo=UTC), datetime(2027, 2, 21, 23, 59, 59, tzinfo=UTC)
         ),
+        created=NOW,
+        status=status,
+    )
+    return record, disclosures
+
+
+LIST_URN = STATUS_URN + "5b" * 32
+LIST_INDEX = 77_777
+
+
+def status_list(
+    values: Mapping[int, int] | None = None,
+    *,
+    issuer: Issuer = ISSUER_KEY.issuer,
+    until: datetime | None = NOW + timedelta(days=7),
+    **changes: Any,
+) -> Record:
+    """Return a signed status list in which some entries have values."""
+    subject = {
+        "id": LIST_URN,
+        "type": "BitstringStatusList",
+        "statusPurpose": "message",
+        "statusSize": 2,
+        "statusMessages": MESSAGES,
+        "encodedList": encode_list(values or {}),
+        "salt": new_salt(),
+    }
+    return sign_record(
+        STATUS_LIST.type_name,
+        {**subject, **changes},
+        record_id=uuid.uuid4().urn,
+        issuer=issuer,
+        validity=Validity(NOW, until),
         created=NOW,
     )
 
@@ -139,8 +198,12 @@ def _make_world(engine: Engine, folder: Path) -> LedgerWorld:
         ),
         anchor=AnchorCoordinates(CHAIN_ID, CONTRACT, origin_hash(ORIGIN), size),
     )
-    policy = Policy(
-        required=frozenset({*STEPS_ALWAYS, "witnesses", "validity", "anchor"}),
+    return LedgerWorld(bundle, _policy(log), tree.checkpoint.root)
+
+
+def _policy(log: Log, required: frozenset[str] = frozenset()) -> Policy:
+    return Policy(
+        required=frozenset({*STEPS_ALWAYS, "witnesses", "validity", "anchor", *required}),
         issuers=(
             TrustedIssuer(did_of_key(ISSUER_KEY.signer.public_key), frozenset(KINDS) - {KEY_EVENT}),
         ),
@@ -149,7 +212,41 @@ def _make_world(engine: Engine, folder: Path) -> LedgerWorld:
         witnesses=(WITNESS,),
         quorum=1,
     )
-    return LedgerWorld(bundle, policy, tree.checkpoint.root)
+
+
+def _make_status_world(engine: Engine, folder: Path) -> LedgerWorld:
+    """Return a bundle whose record withholds members, with a status list from the newer tree."""
+    clock = FixedClock(NOW)
+    log = open_test_log(engine, folder, clock)
+    event = key_event_record(ISSUER_KEY, "issuer", ISSUER_KEY.issuer, clock)
+    entry = status_entry(LIST_URN, LIST_INDEX)
+    record, disclosures = withholding(5, ["listing", "measures", "seller"], status=entry)
+    log.append([event, attestation(1), attestation(2)])
+    index = log.append([record])[0]
+    tree = log.checkpoint()
+    clock.advance(timedelta(hours=1))
+    listed = status_list({1: 1, 77_776: 2, 77_778: 1})
+    place = log.append([attestation(3), listed])[1]
+    head = log.checkpoint()
+    size, newer = tree.checkpoint.size, head.checkpoint.size
+    return LedgerWorld(
+        Bundle(
+            logged=LoggedRecord(
+                record, record.entry, index, tuple(log.inclusion_proof(index, size))
+            ),
+            checkpoint=tree.text,
+            disclosures=tuple(sorted(item.text for item in disclosures[:2])),
+            cosigners=(WITNESS.to_text(),),
+            key_events=(LoggedRecord(event, event.entry, 0, tuple(log.inclusion_proof(0, size))),),
+            status=LoggedRecord(
+                listed, listed.entry, place, tuple(log.inclusion_proof(place, newer))
+            ),
+            consistency=Consistency(head.text, tuple(log.consistency_proof(size, newer))),
+            anchor=AnchorCoordinates(CHAIN_ID, CONTRACT, origin_hash(ORIGIN), newer),
+        ),
+        _policy(log, frozenset({"status", "supersession", "consistency"})),
+        head.checkpoint.root,
+    )
 
 
 def failing(found: Verification) -> list[str]:
@@ -173,11 +270,12 @@ def forge(target: Record, *others: Record, **changes: Any) -> bytes:
         proof = inclusion_proof(place, size, nodes.__getitem__)
         return LoggedRecord(records[place], records[place].entry, place, tuple(proof))
 
-    subject = changes.pop("subject", size - 1)
+    subject, listed = changes.pop("subject", size - 1), changes.pop("status", None)
     bundle = Bundle(
         logged=logged(subject),
         checkpoint=sign_checkpoint(tree, LOG_SIGNER).text,
         key_events=tuple(logged(place) for place in changes.pop("events", range(size - 1))),
+        status=None if listed is None else logged(listed),
     )
     return replace(bundle, **changes).to_bytes()
 
@@ -195,6 +293,18 @@ def ledger_world(
     shutil.copy(sqlite_template, folder / "carnet.db")
     engine = open_engine(f"sqlite:///{folder / 'carnet.db'}")
     yield _make_world(engine, folder)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def status_world(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LedgerWorld]:
+    """A bundle with a status list and disclosures, from a real log on SQLite, made once."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copy(sqlite_template, folder / "carnet.db")
+    engine = open_engine(f"sqlite:///{folder / 'carnet.db'}")
+    yield _make_status_world(engine, folder)
     engine.dispose()
 
 

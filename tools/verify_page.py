@@ -28,8 +28,12 @@ def _source_digest(text: str) -> str:
 
 def _description() -> str:
     """Return the shapes that Python checks, as the script's first constant."""
-    text = json.dumps(describe_all(), ensure_ascii=False, sort_keys=True, indent=1)
-    return f"// Written by tools/verify_page.py from carnet.ledger.\nconst DESCRIPTION = {text};"
+    members = [
+        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, sort_keys=True)},"
+        for name, value in describe_all().items()
+    ]
+    head = "// Written by tools/verify_page.py from carnet.ledger.description."
+    return "\n".join([head, "const DESCRIPTION = {", *members, "};"])
 
 
 def build(sources: Path = SOURCES) -> bytes:

@@ -1,4 +1,8 @@
-"""The credit data pool and the passport drawn from it; the seller stands under a pseudonym."""
+"""The credit data pool and the passport drawn from it; the seller stands under a pseudonym.
+
+Who the seller is, who gave a figure and how much it is can be withheld: what stands openly tells
+that a figure of some kind exists, how it is known and how old it is.
+"""
 
 from typing import Final
 
@@ -9,7 +13,19 @@ from carnet.ledger.kinds.base import LIST_MAX, PACK, RecordKind
 SUBJECT: Final = "subject"
 """What the urn of a pseudonym names."""
 
-_LINE = shape.text(r"[^\u0000-\u001f]{1,200}", 200, "a line of text", "单行文本")
+DATA_POINT_KINDS: Final = (
+    "capacity",
+    "customs_exports",
+    "own_site_sales",
+    "platform_settlement",
+    "repurchase_rate",
+    "social",
+    "upstream_purchases",
+)
+PROVENANCES: Final = ("bank", "customs", "platform", "self_declared", "third_party")
+UNITS: Final = ("bps", "count", "minor")
+
+_LINE = shape.text(r"[^\u0000-\u001f]{1,1024}", 1024, "a line of text", "单行文本")
 
 DATA_POINT: Final = RecordKind(
     name="data-point",
@@ -17,8 +33,9 @@ DATA_POINT: Final = RecordKind(
     title=Text("Credit data point", "替代性信用数据点"),
     noun=SUBJECT,
     required={
-        "kind": shape.name,
-        "provenance": shape.one_of(("bank", "customs", "platform", "self_declared", "third_party")),
+        "kind": shape.one_of(DATA_POINT_KINDS),
+        "unit": shape.one_of(UNITS),
+        "provenance": shape.one_of(PROVENANCES),
         "periodStart": shape.day,
         "periodEnd": shape.day,
         "observedOn": shape.day,
@@ -26,8 +43,8 @@ DATA_POINT: Final = RecordKind(
     withheld={
         "dataPoint": shape.identifier,
         "seller": shape.identifier,
-        "source": _LINE,
-        "unit": shape.one_of(("bps", "count", "minor")),
+        "provider": _LINE,
+        "channel": shape.identifier,
         "value": shape.integer(),
         "currency": shape.currency,
         "evidenceSha256": shape.digest,
@@ -36,11 +53,24 @@ DATA_POINT: Final = RecordKind(
     checks=("period",),
 )
 
+FIGURE_RECORDS_MAX: Final = 150
+"""Records that one figure names: more would not fit into one disclosure."""
+
 _FIGURE = shape.obj(
-    {"dataPoints": shape.array(shape.digest, LIST_MAX, is_set=True)},
-    {"value": shape.integer()},
+    {"records": shape.array(shape.digest, FIGURE_RECORDS_MAX, is_set=True)},
+    {"value": shape.integer(), "causes": shape.array(shape.name, LIST_MAX, is_set=True)},
 )
-"""A figure and the hashes of the records it was computed from; without value where undetermined."""
+"""A figure and the hashes of the records it rests on; without value where it is undetermined, by
+the rules named as causes."""
+
+PASSPORT_FIGURES: Final = (
+    "tier",
+    "overallIndex",
+    "multiChannelSalesHealth",
+    "userQualityIndex",
+    "supplyChainStability",
+    "complianceStanding",
+)
 
 PASSPORT: Final = RecordKind(
     name="passport",
@@ -54,12 +84,8 @@ PASSPORT: Final = RecordKind(
     },
     withheld={
         "seller": shape.identifier,
-        "tier": shape.name,
-        "multiChannelSalesHealth": _FIGURE,
-        "userQualityIndex": _FIGURE,
-        "supplyChainStability": _FIGURE,
-        "complianceStanding": _FIGURE,
-        "decisionDigest": shape.digest,
+        "officerConfirmed": shape.array(shape.name, LIST_MAX, is_set=True),
+        **dict.fromkeys(PASSPORT_FIGURES, _FIGURE),
     },
     has_status=True,
 )

@@ -1,4 +1,8 @@
-"""What a workspace holds as evidence: certificates, chains of custody, agreements, deposits."""
+"""What a workspace holds as evidence: certificates, chains of custody, agreements, deposits.
+
+Each is named by a random pseudonym of the fact that it records, so that its entries in the log
+belong together and yet tell nobody which fact, or whose, they are about.
+"""
 
 from typing import Final
 
@@ -38,7 +42,6 @@ CERTIFICATE: Final = RecordKind(
         "evidenceSha256": shape.digest,
         "factDigest": shape.digest,
     },
-    named_by=("certificate", "seller"),
     has_status=True,
 )
 TRACE_EVIDENCE: Final = RecordKind(
@@ -59,7 +62,6 @@ TRACE_EVIDENCE: Final = RecordKind(
         "links": _COUNT,
         "chainDigest": shape.digest,
     },
-    named_by=("node", "seller"),
     has_status=True,
 )
 _COVENANT = shape.obj(
@@ -90,7 +92,6 @@ AGREEMENT: Final = RecordKind(
         "clauses": shape.array(_CLAUSE, LIST_MAX),
         "termsDigest": shape.digest,
     },
-    named_by=("agreement", "borrower", "lender"),
     has_status=True,
 )
 DEPOSIT_ADJUSTMENT: Final = RecordKind(
@@ -112,6 +113,5 @@ DEPOSIT_ADJUSTMENT: Final = RecordKind(
         "balanceMinor": shape.integer(),
         "currency": shape.currency,
     },
-    named_by=("account", "seller"),
     has_status=True,
 )

@@ -3,7 +3,7 @@
 A list is a Bitstring Status List with two bits an entry. It says nothing about the records that it
 has no entry for, and nothing after its end: only a fresh list shows that a record is current.
 
-Source: W3C Bitstring Status List v1.0, section 2; docs/spec/record-and-log.md, section 9.
+Source: W3C Bitstring Status List v1.0, section 2; docs/spec/record-and-log.md, section 10.
 """
 
 from typing import Final

@@ -139,21 +139,43 @@ def field_cases(data: bytes) -> list[bytes]:
     return sorted(set(cases) - {data})
 
 
-def test_equal__each_field_altered(static_page: StaticPage, ledger_world: LedgerWorld) -> None:
-    cases = field_cases(ledger_world.data)
-    required = ledger_world.policy.required - {"anchor"} | {"consistency"}
-    policy = replace(ledger_world.policy, required=required)
-    (whole,) = compare(static_page, [ledger_world.data], policy)
-    assert whole.verdict == "valid"
+WORLDS = ("ledger_world", "status_world")
+NEVER_ALONE = {"canonical", "supersession", "validity"}
+"""Steps that no altered field of a whole bundle makes fail: others fail before them."""
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> LedgerWorld:
+    """Return a bundle without and one with a status list and disclosures."""
+    found: LedgerWorld = request.getfixturevalue(request.param)
+    return found
+
+
+def left_out(world: LedgerWorld) -> list[dict[str, Any]]:
+    """Return what a bundle may come without, one thing at a time."""
+    found: list[dict[str, Any]] = [{name: value} for name, value in OPTIONAL.items()]
+    if world.bundle.status is None:
+        return found
+    # The list and the anchor are those of the newer tree: without it they do not hold.
+    found = [each for each in found if "consistency" not in each]
+    texts = json.loads(world.data)["disclosures"]
+    fewer = [[], texts[:1], texts[1:]]
+    return [*found, {"status": None}, *({"disclosures": each} for each in fewer)]
+
+
+def test_equal__each_field_altered(static_page: StaticPage, world: LedgerWorld) -> None:
+    cases = field_cases(world.data)
+    required = world.policy.required - {"anchor"} | {"consistency"}
+    policy = replace(world.policy, required=required)
+    (whole,) = compare(static_page, [world.data], policy)
+    assert whole.verdict == "valid", [(step.name, step.cause.en) for step in whole.steps]
     found = compare(static_page, cases, policy)
     unspoilt = {case for case, each in zip(cases, found, strict=True) if not failing(each)}
-    document = json.loads(ledger_world.data)
-    assert unspoilt == {put(document, (name,), value) for name, value in OPTIONAL.items()}
-    assert {name for each in found for name in failing(each)} >= set(STEPS) - {
-        "canonical",
-        "supersession",
-        "validity",
-    }
+    document = json.loads(world.data)
+    assert unspoilt == {canonical({**document, **each}) for each in left_out(world)}
+    failed = {name for each in found for name in failing(each)}
+    has_status = world.bundle.status is not None
+    assert failed >= set(STEPS) - NEVER_ALONE - (set() if has_status else {"status"})
     assert len(cases) > 900
 
 
@@ -166,15 +188,13 @@ ALTERATIONS: dict[str, Callable[[int], bytes]] = {
 
 
 @pytest.mark.parametrize("manner", ALTERATIONS)
-def test_equal__bytes_altered(
-    static_page: StaticPage, ledger_world: LedgerWorld, manner: str
-) -> None:
-    data = ledger_world.data
+def test_equal__bytes_altered(static_page: StaticPage, world: LedgerWorld, manner: str) -> None:
+    data = world.data
     step = 1 if os.environ.get("CARNET_EVERY_BYTE") else SAMPLED_EVERY
     start = list(ALTERATIONS).index(manner) * 4 % step
     places = range(start, len(data), step)
     cases = [data[:i] + ALTERATIONS[manner](data[i]) + data[i + 1 :] for i in places]
-    found = compare(static_page, cases, ledger_world.policy)
+    found = compare(static_page, cases, world.policy)
     assert {each.verdict for each in found} == {"not_valid"}
     assert all(map(failing, found))
     assert len(cases) > 200

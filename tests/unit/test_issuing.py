@@ -30,6 +30,7 @@ from carnet.store.tables import RECORD, STATUS_ENTRY
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 CLOCK = FixedClock(NOW)
 CERTIFICATE_SUBJECT = {
+    "id": "urn:carnet:certificate:" + "c1" * 32,
     "kind": "eu_doc",
     "act": "red",
     "issuedOn": "2026-01-05",
@@ -61,10 +62,12 @@ def test_issue__withholds_all_that_may_be_and_hands_it_over(seller: Workspace) -
     assert record.entry.status_ref == record.document["credentialStatus"]["id"]
 
 
-def test_issue__another_seller_is_not_the_subject(seller: Workspace) -> None:
-    record = issue(seller, certificate(withhold=()), CLOCK).record
+def test_issue__the_subject_is_the_one_that_its_members_name(seller: Workspace) -> None:
+    page = {"name": "verify.html", "sha256": "ab" * 32, "size": 7}
+    record = issue(seller, Statement(PUBLICATION, page, "verify.html", Validity(NOW)), CLOCK).record
+    record.record_kind.check_disclosed(record.subject)
     with pytest.raises(VerificationError, match=r"credentialSubject\.id"):
-        record.record_kind.check_disclosed({**record.subject, "seller": "SELLER-2"})
+        record.record_kind.check_disclosed({**record.subject, "name": "other.html"})
 
 
 def test_issue__once_for_each_source(seller: Workspace) -> None:

@@ -95,7 +95,7 @@ class KeyState {
   apply(position, { event, role, publicKey, previous, signer }) {
     const begins = event !== REVOKE;
     if (!this.mayState(signer)) {
-      if (begins && role === ISSUER_ROLE && this.roots.has(publicKey)) {
+      if (previous === signer && role === ISSUER_ROLE && this.roots.has(publicKey)) {
         this.begin(position, role, publicKey);
       }
       return;

@@ -24,12 +24,14 @@ function bundleOfJson(value) {
     throw shapeError("keyEvents", places, "rising places in the log", "在日志中的位置严格递增");
   }
   const [consistency, anchor] = [value.get("consistency"), value.get("anchor")];
+  const status = value.get("status");
   return {
     logged: loggedOf(value),
     checkpoint: value.get("checkpoint"),
     disclosures: value.get("disclosures"),
     cosigners: value.get("cosigners"),
     keyEvents: value.get("keyEvents").map(loggedOf),
+    status: status && loggedOf(status),
     consistency: consistency && {
       checkpoint: consistency.get("checkpoint"),
       proof: consistency.get("proof").map(fromHex),

@@ -59,13 +59,20 @@ class Verifier {
     return [this.logged.record.kind, this.logged.record.kind];
   }
 
-  /** Return the record's issuer and those that it followed by rotation. */
-  names() {
-    return issuersBefore(this.logged.record.issuer, this.bundle.keyEvents.map((each) => each.record));
+  get standing() {
+    this.stood ??= new Standing(this.bundle, this.policy, (index) => this.treeOf(index));
+    return this.stood;
+  }
+
+  /** Return the tree that proves an entry: that of the checkpoint where it holds it. */
+  treeOf(index) {
+    const [newer, tree] = [this.bundle.consistency, this.tree()];
+    return !newer || index < tree.size ? tree : this.note(newer.checkpoint);
   }
 
   issuer() {
-    const [record, names] = [this.logged.record, this.names()];
+    const { record } = this.logged;
+    const names = this.standing.names(record);
     const trusted = this.policy.issuers.filter((item) => names.includes(item.id));
     if (!trusted.length) {
       throw new Refused(
@@ -85,85 +92,7 @@ class Verifier {
   }
 
   key() {
-    const [publicKey, place] = [toHex(signingKey(this.logged.record)), this.logged.index];
-    const state = new KeyState(this.roots());
-    if (!this.bundle.keyEvents.length) {
-      if (!this.roots().includes(publicKey)) {
-        throw new Refused(
-          "The policy names other keys of this issuer.",
-          "策略为该签发方列出的是其他密钥。",
-        );
-      }
-      throw new NotChecked(
-        "the bundle carries no logged event of the issuer's key",
-        "验证包没有签发方密钥的日志事件",
-      );
-    }
-    for (const event of this.bundle.keyEvents) this.applyEvent(state, event, publicKey);
-    return this.heldAt(place, state.begunAt(ISSUER_ROLE, publicKey), state.endedAt(ISSUER_ROLE, publicKey));
-  }
-
-  heldAt(place, begun, ended) {
-    if (begun === null || begun >= place) {
-      throw new Refused(
-        "No logged event of a trusted key adds the key that signed, before the record.",
-        "在该记录之前，没有由受信任密钥作出的日志事件登记该签名密钥。",
-      );
-    }
-    if (ended !== null && ended < place) {
-      throw new Refused(
-        `The key that signed was ended by log entry ${ended}, the record is ${place}.`,
-        `签名密钥已由日志条目 ${ended} 终止，而该记录位于 ${place}。`,
-      );
-    }
-    if (ended === null) return [`added by log entry ${begun}`, `由日志条目 ${begun} 登记`];
-    return [
-      `added by log entry ${begun}, ended later by ${ended}`,
-      `由日志条目 ${begun} 登记，之后由条目 ${ended} 终止`,
-    ];
-  }
-
-  /** Return the keys that the policy trusts for what the bundle is about, in hex. */
-  roots() {
-    const [kind, names] = [this.logged.record.kind, this.names()];
-    const trusted = this.policy.issuers.filter(
-      (item) => names.includes(item.id) && item.kinds.includes(kind),
-    );
-    const oldest = names[names.length - 1];
-    const keyOf = (id) => toHex(keyOfMultibase(id.slice(DID_KEY.length)));
-    // Whether the issuer is trusted is for its own step; here its keys still have to agree.
-    if (!trusted.length && oldest.startsWith(DID_KEY)) return [keyOf(oldest)];
-    const own = trusted.filter((item) => item.id.startsWith(DID_KEY) && !item.keys.length);
-    return [...trusted.flatMap((item) => item.keys), ...own.map((item) => keyOf(item.id))];
-  }
-
-  applyEvent(state, event, publicKey) {
-    const [{ record }, { logged }] = [event, this];
-    if (!this.names().includes(record.issuer)) {
-      throw new Refused(
-        "A key event is not by the issuer of the record.",
-        "密钥事件不是由记录签发方作出。",
-      );
-    }
-    const statement = statementOf(record);
-    const ended = statement.event === REVOKE ? statement.publicKey : statement.previous;
-    const isEnd = statement.role === ISSUER_ROLE && ended === publicKey;
-    if (event.index === logged.index || (event.index > logged.index && !isEnd)) {
-      throw new Refused(
-        `The key event at ${event.index} is not before the record.`,
-        `位于 ${event.index} 的密钥事件不早于记录。`,
-      );
-    }
-    this.checkIncluded(event);
-    state.apply(event.index, statement);
-  }
-
-  checkIncluded(logged) {
-    if (canonicalText(logged.entry) !== canonicalText(entryOf(logged.record))) {
-      throw new Refused("The log entry does not follow from the record.", "日志条目与记录不符。");
-    }
-    const tree = this.tree();
-    verifyInclusion(leafHash(canonical(logged.entry)), logged.index, tree.size, logged.inclusion, tree.root);
+    return this.standing.checkKey(this.logged);
   }
 
   signature() {
@@ -184,7 +113,7 @@ class Verifier {
   }
 
   inclusion() {
-    this.checkIncluded(this.logged);
+    checkIncluded(this.logged, this.tree());
     const [{ index }, { size }] = [this.logged, this.tree()];
     return [`entry ${index} of ${size}`, `第 ${index} 个条目，共 ${size} 个`];
   }
@@ -262,22 +191,32 @@ class Verifier {
   }
 
   status() {
-    const reference = this.logged.entry.get("statusRef");
-    if (reference !== null) {
+    this.listing = readListing(this.standing);
+    const { value, status } = this.listing;
+    if (value === STATUS_REVOKED) {
       throw new Refused(
-        `The record names the status list ${shown(reference)}, the bundle has none.`,
-        `记录指明状态列表 ${shown(reference)}，而验证包中没有。`,
+        `The record is revoked: list at log entry ${status.index}.`,
+        `该记录已被撤销：日志条目 ${status.index} 处的列表。`,
       );
     }
-    throw new NotChecked("the record names no status list", "记录没有指明状态列表");
+    return checkFresh(this.listing, this.day);
   }
 
   supersession() {
-    const { kind } = this.logged.record;
-    throw new NotChecked(
-      `without a status list nothing shows that no later ${kind} replaces this one`,
-      `没有状态列表，无法表明没有后续的 ${kind} 取代本记录`,
-    );
+    const [{ kind }, { listing }] = [this.logged.record, this];
+    if (!listing || listing.value === STATUS_REVOKED) {
+      throw new NotChecked(
+        `without a status list nothing shows that no later ${kind} replaces this one`,
+        `没有状态列表，无法表明没有后续的 ${kind} 取代本记录`,
+      );
+    }
+    if (listing.value === STATUS_SUPERSEDED) {
+      throw new Refused(
+        `A later record replaces this one: list at log entry ${listing.status.index}.`,
+        `已有后续记录取代本记录：日志条目 ${listing.status.index} 处的列表。`,
+      );
+    }
+    return checkFresh(listing, this.day);
   }
 
   validity() {

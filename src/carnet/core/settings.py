@@ -67,6 +67,13 @@ class Settings(BaseSettings):
         description="The name of the log in its checkpoints (C2SP signed notes) and anchors: no "
         "space, no plus sign. Choose it before the first checkpoint; lenders pin it.",
     )
+    status_list_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Days through which a status list holds. What it says of a record counts until "
+        "then; a shorter time shows a revocation sooner and asks for more lists.",
+    )
     rpc_url: str = Field(
         default="",
         repr=False,  # from the environment it may hold a password

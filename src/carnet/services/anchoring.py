@@ -16,6 +16,7 @@ from carnet.services.chaining import ChainSession
 from carnet.services.deploying import deploy
 from carnet.services.dispatching import Call, Intent
 from carnet.services.keys import ensure_key
+from carnet.services.status_listing import publish_lists
 from carnet.services.workspace import Workspace
 from carnet.store import outbox
 from carnet.store.engine import reading
@@ -94,6 +95,7 @@ class AnchorStatus:
 def push(session: ChainSession) -> Anchored:
     """Anchor the newest checkpoint, or find that it is anchored.
 
+    Status lists that are due are published first, so that what is anchored tells of its records.
     On a development chain that was begun anew the contracts are deployed again first.
 
     Raises:
@@ -102,6 +104,8 @@ def push(session: ChainSession) -> Anchored:
         ChainUnavailableError: The node does not answer; run it again.
     """
     workspace = session.workspace
+    _newest(workspace)
+    publish_lists(workspace, session.clock)
     head = _newest(workspace)
     if _is_lost(session):
         deploy(session, issuer=ensure_key(workspace, "issuer", session.clock).did)

@@ -22,6 +22,7 @@ from carnet.ledger.policy import (
     parse_policy,
 )
 from carnet.services.keys import first_issuer_key, log_keys, witness_keys
+from carnet.services.status_listing import has_list
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
@@ -56,11 +57,14 @@ def make_policy(
         first = first_issuer_key(connection)
         assert first is not None, "the issuer has a key"
         registry = find_deployments(connection, settings.chain_id).get(REGISTRY)
+        has_status = has_list(connection)
     witnesses = (*witness_keys(workspace, is_current=True), *independent)
     required = {*STEPS_ALWAYS, "validity"}
     anchors: tuple[TrustedAnchor, ...] = ()
     if witnesses:
         required.add("witnesses")
+    if has_status:
+        required |= {"status", "supersession"}
     if registry is not None:
         required.add("anchor")
         anchors = (TrustedAnchor(settings.chain_id, registry.address.lower()),)

@@ -3,7 +3,7 @@
 The place is random so that it tells nothing about when, or how many, records were issued. A list
 that is half full is followed by another, so that a free place is found at once.
 
-Source: W3C Bitstring Status List v1.0, section 2.1; docs/spec/record-and-log.md, section 9.
+Source: W3C Bitstring Status List v1.0, section 2.1; docs/spec/record-and-log.md, section 10.
 """
 
 import secrets
