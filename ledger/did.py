@@ -28,6 +28,7 @@ def _did_error(text: str, en: str, zh: str) -> VerificationError:
     )
 
 
+@lru_cache(maxsize=KEYS_CACHED)
 def key_multibase(public_key: bytes) -> str:
     """Return an Ed25519 public key as a multikey, which starts with ``z6Mk``."""
     return multibase_encode(_ED25519_PREFIX + public_key)

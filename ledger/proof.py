@@ -29,8 +29,8 @@ def hash_data(document: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
 
     Source: section 3.3.4.
     """
-    configuration = hashlib.sha256(canonical(dict(options))).digest()
-    return configuration + hashlib.sha256(canonical(dict(document))).digest()
+    configuration = hashlib.sha256(canonical(options)).digest()
+    return configuration + hashlib.sha256(canonical(document)).digest()
 
 
 def proof_options(

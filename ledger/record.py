@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from carnet.core.canonical import canonical, parse_canonical
@@ -27,7 +28,7 @@ from carnet.ledger.kinds.keys import EVENTS as KEY_EVENTS
 from carnet.ledger.kinds.keys import ISSUER_ID
 from carnet.ledger.kinds.status import STATUS_ENTRIES, STATUS_ENTRY_SHAPE, status_reference
 from carnet.ledger.proof import CRYPTOSUITE, PROOF_PURPOSE, PROOF_TYPE, add_proof, verify_proof
-from carnet.ledger.signer import Signer
+from carnet.ledger.signer import Ed25519Signer, Signer
 
 CONTEXT = ["https://www.w3.org/ns/credentials/v2", "https://carnet.example/ns/v1"]
 ATTESTATION_TYPE = kinds.ATTESTATION.type_name
@@ -96,6 +97,7 @@ def _instant(value: str | None) -> datetime | None:
     return None if value is None else parse_instant(value)
 
 
+@lru_cache(maxsize=shape.DAYS_CACHED)
 def _day(value: str | None) -> int | None:
     return None if value is None else day_number(parse_instant(value).date())
 
@@ -157,16 +159,17 @@ class Record:
     @property
     def entry(self) -> LogEntry:
         """The log entry of this record: it follows from the record alone."""
-        supersedes = self.document.get("supersedes")
+        document, kind, subject = self.document, self.record_kind, self.subject
+        supersedes = document.get("supersedes")
         return LogEntry(
-            kind=self.kind,
+            kind=kind.log_kind(subject),
             record_hash=self.digest,
             issuer=self.issuer,
             status_ref=self.status_ref,
             supersedes=digest_from_hex(supersedes) if supersedes else None,
-            subject=self.record_kind.subject_hash(self.subject),
-            valid_from=_day(self.document["validFrom"]),
-            valid_until=_day(self.document.get("validUntil")),
+            subject=kind.subject_hash(subject),
+            valid_from=_day(document["validFrom"]),
+            valid_until=_day(document.get("validUntil")),
         )
 
 
@@ -181,14 +184,15 @@ def check_shape(document: Any) -> None:
     Raises:
         VerificationError: It does not; the message names the member.
     """
-    _SHAPES[type_of(document)](document, "record")
+    kind = type_of(document)
+    _SHAPES[kind](document, "record")
     if "validUntil" in document and document["validUntil"] < document["validFrom"]:
         raise shape.shape_error(
             "record.validUntil", document["validUntil"], "validFrom or later", "不早于 validFrom"
         )
     if "credentialStatus" in document:
         _check_status(document["credentialStatus"])
-    for name in KIND_OF_TYPE[type_of(document)].checks:
+    for name in KIND_OF_TYPE[kind].checks:
         _CHECKS[name](document)
 
 
@@ -272,7 +276,9 @@ def parse_record(body: bytes) -> Record:
         RecordFormatError: The bytes are not canonical JSON.
         VerificationError: The document does not have the shape of a record.
     """
-    return record_of_document(parse_canonical(body))
+    document = parse_canonical(body)
+    check_shape(document)
+    return Record(document, body)
 
 
 def signing_key(record: Record) -> bytes:
@@ -374,5 +380,8 @@ def sign_record(
         document["credentialStatus"] = dict(status)
     method = verification_method(issuer.id, issuer.signer.public_key)
     record = record_of_document(add_proof(document, method, issuer.signer, created))
-    verify_record(record)
+    public_key = signing_key(record)
+    if not isinstance(issuer.signer, Ed25519Signer):
+        # What comes from outside this process may be of another key, or damaged on its way.
+        verify_proof(record.document, public_key)
     return record

@@ -3,6 +3,9 @@
 A shape takes a value and its path and raises VerificationError. What it quotes from a document is
 shown escaped and shortened: the text of a stranger must not reach a terminal.
 
+Each shape has two programs of one meaning: `accepts` says yes or no and builds no path, which is
+all that a good document needs; `check` finds the fault of one that is refused.
+
 Every shape also describes itself as JSON, so that the verify page reads the very shapes that Python
 checks instead of a copy. A description is a list: the name of the combinator, then its arguments.
 Patterns are written in the part of the syntax that Python and JavaScript share.
@@ -12,6 +15,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
@@ -20,8 +24,10 @@ from carnet.core.errors import VerificationError
 from carnet.core.text import Text
 
 Check = Callable[[Any, str], None]
+Accepts = Callable[[Any], bool]
 Description = list[Any]
 SHOWN_MAX = 60
+DAYS_CACHED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +37,19 @@ class Shape:
     Args:
         check: Raises VerificationError where a value does not have the shape.
         description: The combinator and its arguments, as JSON.
+        accepts: Returns whether a value has the shape.
     """
 
     check: Check
     description: Description
+    accepts: Accepts
 
     def __call__(self, value: Any, path: str) -> None:
         """Check a value; the path names it in the message."""
-        self.check(value, path)
+        if not self.accepts(value):
+            self.check(value, path)
+            message = f"a shape accepts and refuses {path}"
+            raise AssertionError(message)
 
 
 def shown(value: object) -> str:
@@ -58,16 +69,25 @@ def shape_error(path: str, value: object, en: str, zh: str) -> VerificationError
     )
 
 
-def text(pattern: str, length_max: int, en: str, zh: str) -> Shape:
-    """Return the shape of a string that matches a pattern in full."""
-    compiled = re.compile(pattern)
+def _simple(accepts: Accepts, en: str, zh: str, description: Description) -> Shape:
+    """Return the shape of a value that has no parts to name."""
 
     def check(value: Any, path: str) -> None:
-        is_fit = isinstance(value, str) and len(value) <= length_max
-        if not is_fit or not compiled.fullmatch(value):
+        if not accepts(value):
             raise shape_error(path, value, en, zh)
 
-    return Shape(check, ["text", pattern, length_max, en, zh])
+    return Shape(check, description, accepts)
+
+
+def text(pattern: str, length_max: int, en: str, zh: str) -> Shape:
+    """Return the shape of a string that matches a pattern in full."""
+    matches = re.compile(pattern).fullmatch
+
+    def accepts(value: Any) -> bool:
+        is_fit = isinstance(value, str) and len(value) <= length_max
+        return is_fit and matches(value) is not None
+
+    return _simple(accepts, en, zh, ["text", pattern, length_max, en, zh])
 
 
 def where(name: str, holds: Callable[[str], bool], en: str, zh: str) -> Shape:
@@ -80,28 +100,35 @@ def where(name: str, holds: Callable[[str], bool], en: str, zh: str) -> Shape:
         zh: The same.
     """
 
-    def check(value: Any, path: str) -> None:
-        if not isinstance(value, str) or not holds(value):
-            raise shape_error(path, value, en, zh)
+    def accepts(value: Any) -> bool:
+        return isinstance(value, str) and holds(value)
 
-    return Shape(check, ["where", name, en, zh])
+    return _simple(accepts, en, zh, ["where", name, en, zh])
 
 
 def named(name: str, check: Check) -> Shape:
     """Return a shape that has a program of its own, which the page has under the same name."""
-    return Shape(check, ["named", name])
+
+    def accepts(value: Any) -> bool:
+        try:
+            check(value, "")
+        except VerificationError:
+            return False
+        return True
+
+    return Shape(check, ["named", name], accepts)
 
 
 def integer(least: int = -INTEGER_MAX, most: int = INTEGER_MAX) -> Shape:
     """Return the shape of an integer within bounds."""
     bounds = f"{least} .. {most}"
 
-    def check(value: Any, path: str) -> None:
+    def accepts(value: Any) -> bool:
         is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if not is_integer or not least <= value <= most:
-            raise shape_error(path, value, f"an integer in {bounds}", f" {bounds} 内的整数")
+        return is_integer and least <= value <= most
 
-    return Shape(check, ["integer", least, most])
+    en, zh = f"an integer in {bounds}", f" {bounds} 内的整数"
+    return _simple(accepts, en, zh, ["integer", least, most])
 
 
 def one_of(choices: Collection[str]) -> Shape:
@@ -109,31 +136,34 @@ def one_of(choices: Collection[str]) -> Shape:
     known = frozenset(choices)
     listed = " | ".join(sorted(known))
 
-    def check(value: Any, path: str) -> None:
-        if not isinstance(value, str) or value not in known:
-            raise shape_error(path, value, listed, f" {listed}")
+    def accepts(value: Any) -> bool:
+        return isinstance(value, str) and value in known
 
-    return Shape(check, ["choice", sorted(known)])
+    return _simple(accepts, listed, f" {listed}", ["choice", sorted(known)])
 
 
 def exactly(expected: Any) -> Shape:
     """Return the shape of one value alone."""
+    kind = type(expected)
 
-    def check(value: Any, path: str) -> None:
-        if type(value) is not type(expected) or value != expected:
-            raise shape_error(path, value, shown(expected), f" {shown(expected)}")
+    def accepts(value: Any) -> bool:
+        return type(value) is kind and bool(value == expected)
 
-    return Shape(check, ["exactly", expected])
+    return _simple(accepts, shown(expected), f" {shown(expected)}", ["exactly", expected])
 
 
 def nullable(shape: Shape) -> Shape:
     """Return the shape of null or a value of a shape."""
+    inner = shape.accepts
 
     def check(value: Any, path: str) -> None:
         if value is not None:
             shape.check(value, path)
 
-    return Shape(check, ["nullable", shape.description])
+    def accepts(value: Any) -> bool:
+        return value is None or inner(value)
+
+    return Shape(check, ["nullable", shape.description], accepts)
 
 
 def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
@@ -148,7 +178,13 @@ def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
         if is_set and value != sorted(set(value)):
             raise shape_error(path, value, "sorted items without repetition", "已排序且不重复的项")
 
-    return Shape(check, ["array", shape.description, length_max, is_set])
+    inner = shape.accepts
+
+    def accepts(value: Any) -> bool:
+        is_fit = isinstance(value, list) and len(value) <= length_max and all(map(inner, value))
+        return is_fit and not (is_set and value != sorted(set(value)))
+
+    return Shape(check, ["array", shape.description, length_max, is_set], accepts)
 
 
 def table(key_pattern: str, shape: Shape, length_max: int) -> Shape:
@@ -166,7 +202,13 @@ def table(key_pattern: str, shape: Shape, length_max: int) -> Shape:
                 )
             shape.check(item, f"{path}.{shown(key)}")
 
-    return Shape(check, ["table", key_pattern, shape.description, length_max])
+    matches, inner = compiled.fullmatch, shape.accepts
+
+    def accepts(value: Any) -> bool:
+        is_fit = isinstance(value, dict) and len(value) <= length_max
+        return is_fit and all(map(matches, value)) and all(map(inner, value.values()))
+
+    return Shape(check, ["table", key_pattern, shape.description, length_max], accepts)
 
 
 def members(value: Any, path: str, required: Collection[str], optional: Collection[str]) -> None:
@@ -198,7 +240,19 @@ def obj(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = No
         for name, item in value.items():
             checks[name](item, f"{path}.{name}" if path else name)
 
-    return Shape(check, ["object", describe(required), describe(others)])
+    needed, inner = frozenset(required), {**required, **others}
+    known = {name: shape.accepts for name, shape in inner.items()}
+
+    def accepts(value: Any) -> bool:
+        if not isinstance(value, dict) or not needed <= value.keys():
+            return False
+        for name, item in value.items():
+            holds = known.get(name)
+            if holds is None or not holds(item):
+                return False
+        return True
+
+    return Shape(check, ["object", describe(required), describe(others)], accepts)
 
 
 def describe(shapes: Mapping[str, Shape]) -> dict[str, Description]:
@@ -211,6 +265,7 @@ def _boolean(value: Any, path: str) -> None:
         raise shape_error(path, value, "true or false", " true 或 false")
 
 
+@lru_cache(maxsize=DAYS_CACHED)
 def _is_instant(value: str) -> bool:
     try:
         return format_instant(parse_instant(value)) == value
@@ -218,6 +273,7 @@ def _is_instant(value: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=DAYS_CACHED)
 def _is_day(value: str) -> bool:
     try:
         return date.fromisoformat(value).isoformat() == value

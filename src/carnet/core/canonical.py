@@ -8,6 +8,7 @@ The rule of a reader is `canonical(parse(data)) == data`: `parse_canonical` refu
 """
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -35,23 +36,40 @@ def _refuse(reason_en: str, reason_zh: str) -> RecordFormatError:
     )
 
 
-def _check_key(key: object) -> None:
-    if not isinstance(key, str) or not key.isascii():
-        raise _refuse(f"the key {key!r:.80} is not ASCII text", f"键 {key!r:.80} 不是 ASCII 文本")
+def _check_keys(value: dict[Any, Any]) -> None:
+    for key in value:
+        if not isinstance(key, str) or not key.isascii():
+            raise _refuse(
+                f"the key {key!r:.80} is not ASCII text", f"键 {key!r:.80} 不是 ASCII 文本"
+            )
 
 
-def _check_integer(value: int) -> None:
-    if not -INTEGER_MAX <= value <= INTEGER_MAX:
+def _check_scalar(value: Any) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise _refuse("a string holds a lone surrogate", "字符串含有孤立代理项") from None
+    elif value is None or isinstance(value, bool):
+        return
+    elif not isinstance(value, int):
+        name = type(value).__name__
+        raise _refuse(f"a {name} has no canonical form here", f"类型 {name} 没有规范形式")
+    elif not -INTEGER_MAX <= value <= INTEGER_MAX:
         raise _refuse(f"the integer {value} is beyond 2**53-1", f"整数 {value} 超出 2**53-1")
 
 
-def _check_string(value: str) -> None:
-    if value.isascii():
-        return
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise _refuse("a string holds a lone surrogate", "字符串含有孤立代理项") from None
+def _check_items(items: Collection[Any], depth: int) -> None:
+    if depth > DEPTH_MAX and items:
+        raise _refuse(f"nesting is deeper than {DEPTH_MAX}", f"嵌套超过 {DEPTH_MAX} 层")
+    for item in items:
+        # Most values are text in ASCII, which is all that the profile asks of it.
+        if type(item) is str and item.isascii():
+            continue
+        if isinstance(item, dict | list):
+            check_profile(item, depth)
+        else:
+            _check_scalar(item)
 
 
 def check_profile(value: Any, depth: int = 0) -> None:
@@ -60,24 +78,13 @@ def check_profile(value: Any, depth: int = 0) -> None:
     Raises:
         RecordFormatError: It does not; the message names the first fault.
     """
-    if depth > DEPTH_MAX:
-        raise _refuse(f"nesting is deeper than {DEPTH_MAX}", f"嵌套超过 {DEPTH_MAX} 层")
-    if isinstance(value, str):
-        _check_string(value)
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, int):
-        _check_integer(value)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_key(key)
-            check_profile(item, depth + 1)
+    if isinstance(value, dict):
+        _check_keys(value)
+        _check_items(value.values(), depth + 1)
     elif isinstance(value, list):
-        for item in value:
-            check_profile(item, depth + 1)
+        _check_items(value, depth + 1)
     else:
-        name = type(value).__name__
-        raise _refuse(f"a {name} has no canonical form here", f"类型 {name} 没有规范形式")
+        _check_scalar(value)
 
 
 def canonical(value: Any) -> bytes:

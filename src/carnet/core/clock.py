@@ -8,9 +8,11 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 SECONDS_PER_DAY = 86_400
+INSTANTS_CACHED = 4096
 _EPOCH = date(1970, 1, 1)
 _EPOCH_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -100,6 +102,7 @@ def add_years(day: date, years: int) -> date:
     return add_months(day, 12 * years)
 
 
+@lru_cache(maxsize=INSTANTS_CACHED)
 def format_instant(instant: datetime) -> str:
     """Return an instant as RFC 3339 in UTC with the suffix Z, to the second.
 
@@ -111,6 +114,7 @@ def format_instant(instant: datetime) -> str:
     return there.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+@lru_cache(maxsize=INSTANTS_CACHED)
 def parse_instant(text: str) -> datetime:
     """Return the instant of the one spelling that `format_instant` writes.
 

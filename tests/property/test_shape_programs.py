@@ -1,0 +1,87 @@
+"""The two programs of a shape: what accepts a value, and what finds the fault of a refused one."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from carnet.core.errors import VerificationError
+from carnet.ledger.bundle import BUNDLE
+from carnet.ledger.entry import ENTRY_SHAPE
+from carnet.ledger.kinds import ALL, ATTESTATION
+from carnet.ledger.policy import POLICY
+from carnet.ledger.shape import Shape, obj
+from tests.fixtures_ledger import LedgerWorld, attestation
+
+SCALARS: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**54), 2**54)
+    | st.text(max_size=6)
+    | st.sampled_from(["0" * 64, "conforming", "2026-02-30", "2026-11-23", "did:key:z", "USD", 1.0])
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+BUNDLE_SHAPE = obj(BUNDLE)
+
+
+def has_fault(shape: Shape, value: Any) -> bool:
+    try:
+        shape.check(value, "here")
+    except VerificationError:
+        return True
+    return False
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for name, item in items:
+        found.append((*path, name))
+        if isinstance(item, dict | list):
+            found += places(item, (*path, name))
+    return found
+
+
+def altered(value: Any, data: st.DataObject) -> Any:
+    """Return a value with one of its parts replaced or removed, or one member more."""
+    copied = copy.deepcopy(value)
+    path = data.draw(st.sampled_from(places(copied)))
+    holder = copied
+    for name in path[:-1]:
+        holder = holder[name]
+    match data.draw(st.sampled_from(("replaced", "removed", "more"))):
+        case "replaced":
+            holder[path[-1]] = data.draw(VALUES)
+        case "removed":
+            del holder[path[-1]]
+        case _ if isinstance(holder, dict):
+            holder[data.draw(st.text(max_size=5))] = data.draw(VALUES)
+        case _:
+            holder.append(data.draw(VALUES))
+    return copied
+
+
+@given(st.data())
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_shape__accepts_what_has_no_fault(ledger_world: LedgerWorld, data: st.DataObject) -> None:
+    bundle = json.loads(ledger_world.data)
+    subject = dict(attestation(1).subject)
+    shapes = {"bundle": BUNDLE_SHAPE, "entry": ENTRY_SHAPE, "subject": ATTESTATION.subject_shape()}
+    whole = {"bundle": bundle, "entry": bundle["entry"], "subject": subject}
+    name = data.draw(st.sampled_from(sorted(shapes)))
+    assert shapes[name].accepts(whole[name])
+    value = altered(whole[name], data)
+    assert shapes[name].accepts(value) != has_fault(shapes[name], value)
+
+
+@given(st.sampled_from([POLICY, *(kind.subject_shape() for kind in ALL)]), VALUES)
+def test_shape__accepts_no_strange_value(shape: Shape, value: Any) -> None:
+    assert shape.accepts(value) != has_fault(shape, value)
