@@ -59,6 +59,8 @@ TABLE_ROWS_MAX = 10_000
 """Rows of all tables together, headers included."""
 _TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
 _FOLDERS = frozenset({"rules", "tables", "tests"})
+_DATA = (".yaml", ".csv", ".xlsx")
+"""Endings of the files that count; the others are for people."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml")
 _TABLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(?:csv|xlsx)")
 
@@ -137,7 +139,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
                 f"The pack has more than {FILES_MAX} files or {PACK_SIZE_MAX} bytes.",
                 f"规则包超过 {FILES_MAX} 个文件或 {PACK_SIZE_MAX} 字节。",
             )
-        if path.suffix in {".yaml", ".csv", ".xlsx"}:
+        if path.name.endswith(_DATA):
             result[relative] = path.read_bytes()
     return result
 
@@ -342,9 +344,20 @@ def read_documents(folder: Path) -> dict[str, Any]:
     Raises:
         RulePackError: The folder cannot be read safely.
     """
+    return parse_files(read_files(folder))
+
+
+def parse_files(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the content of a pack's files by their relative names; what holds no data is left out.
+
+    Raises:
+        RulePackError: One of them cannot be read safely.
+    """
     result: dict[str, Any] = {}
     nodes = rows = workbooks = 0
-    for name, data in read_files(folder).items():
+    for name, data in files.items():
+        if not name.endswith(_DATA):
+            continue
         if name.startswith("tables/"):
             workbooks += name.endswith(".xlsx")
             if workbooks > WORKBOOKS_MAX:

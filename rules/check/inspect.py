@@ -3,7 +3,7 @@
 Source: docs/spec/pack-format.md, section 10.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from carnet.rules.check.report import Defect, Severity, from_error, warning
 from carnet.rules.check.tables import table_defects
 from carnet.rules.check.texts import text_defects
 from carnet.rules.check.unused import unused_defects
-from carnet.rules.pack import check_pack, read_documents
+from carnet.rules.format.section import VERSION
+from carnet.rules.pack import check_pack, parse_files, read_files
 from carnet.rules.released import check_released
 
 
@@ -80,12 +81,46 @@ def analyse(material: Material, budget: Budget | None = None) -> Iterator[Defect
     yield from text_defects(material)
 
 
+def _folder_defects(pack: Pack, folder: Path) -> Iterator[Defect]:
+    """Yield that a pack does not stand where its id and version are looked for.
+
+    Source: docs/spec/pack-format.md, PF-1.
+    """
+    place = folder.absolute()
+    shown, wanted = f"{place.parent.name}/{place.name}", f"{pack.id}/{pack.version}"
+    # A folder that is not named like a version is never looked for by id.
+    if shown != wanted and VERSION.fullmatch(place.name):
+        yield warning(
+            "CRN-R-180",
+            ("pack.yaml", 1),
+            Text(
+                f"The folder is {shown}, so it is found by that name, but the pack is {wanted}.",
+                f"文件夹为 {shown}，将按此名称查找；而规则包为 {wanted}。",
+            ),
+            Text(f"Name the folder {wanted}.", f"请将文件夹命名为 {wanted}。"),
+        )
+
+
 def inspect_pack(folder: Path) -> Inspection:
     """Return every defect of a pack's folder, in the order of files and lines."""
+    try:
+        files = read_files(folder)
+    except RulePackError as error:
+        return Inspection(folder, None, (from_error(error),))
+    return inspect_files(files, folder)
+
+
+def inspect_files(files: Mapping[str, bytes], folder: Path) -> Inspection:
+    """Return every defect of a pack that stands, or would stand, in a folder.
+
+    Args:
+        files: The content of its files by their relative names.
+        folder: The folder, which need not be there.
+    """
     found: list[Defect] = []
     pack: Pack | None = None
     try:
-        documents = read_documents(folder)
+        documents = parse_files(files)
         pack, errors = check_pack(folder, documents)
     except RulePackError as error:
         return Inspection(folder, None, (from_error(error),))
@@ -93,6 +128,7 @@ def inspect_pack(folder: Path) -> Inspection:
     if pack is not None and not found:
         found += analyse(Material(pack, documents))
     if pack is not None:
+        found += _folder_defects(pack, folder)
         try:
             check_released(pack, folder)
         except RulePackError as error:

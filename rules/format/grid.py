@@ -82,8 +82,8 @@ def _refused(file: str, error: FileRefusedError) -> RulePackError:
     return RulePackError(
         "CRN-R-002",
         Text(
-            f"{file} is {found}; expected {expected.en}.",
-            f"{file} 为 {found.zh if isinstance(found, Text) else found}；应为{expected.zh}。",
+            f"{file}: found {found}; expected {expected.en}.",
+            f"{file}：实际为{found.zh if isinstance(found, Text) else found}；应为{expected.zh}。",
         ),
         error.problem.remedy,
         path=file,

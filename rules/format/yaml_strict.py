@@ -36,9 +36,20 @@ _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Controls of direction, and those that a terminal obeys when they are written as an escape: a
 # reviewer would read another text than the program.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# YAML begins a new line where editors show none: a key could hide in what looks like a comment.
+_HIDDEN_BREAK = re.compile(r"\r(?!\n)|[\x85\u2028\u2029]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _INTEGER_TEXT_MAX = 17
+
+
+def has_control(text: str) -> bool:
+    r"""Return whether a text holds a character that no text of a pack may hold.
+
+    >>> has_control("one\ntwo"), has_control("one\rtwo")
+    (False, True)
+    """
+    return _CONTROL.search(text) is not None
 
 
 class LocatedDict(dict[str, Any]):
@@ -160,11 +171,12 @@ class _Reader:
                 path=self.path,
                 line=line,
             )
-        if _CONTROL.search(text):
+        if has_control(text):
             raise self.refuse(
                 line,
-                "a control character, such as one that turns the direction of the text",
-                "含有控制字符，例如改变文字方向的字符",
+                "a control character, such as a carriage return or one that turns the direction of"
+                " the text",
+                "含有控制字符，例如回车符或改变文字方向的字符",
                 Text("Take it out: a reader sees another text.", "请删除：读者看到的文字会不同。"),
             )
         # Plain style is None in the Python parser and "" in the C parser.
@@ -255,7 +267,9 @@ def parse_counted(data: bytes, path: str) -> tuple[Any, int]:
         )
     reader = _Reader(path, iter(()))
     try:
-        reader.events = yaml.parse(data.decode("utf-8"), Loader=_LOADER)
+        text = data.decode("utf-8")
+        _check_breaks(text, reader)
+        reader.events = yaml.parse(text, Loader=_LOADER)
         return _document(reader), reader.nodes
     except UnicodeDecodeError as error:
         raise reader.refuse(1, "the file is not UTF-8 text", "文件不是 UTF-8 文本") from error
@@ -265,6 +279,18 @@ def parse_counted(data: bytes, path: str) -> tuple[Any, int]:
         raise reader.refuse(
             mark.line + 1 if mark else 1, f"not YAML: {problem}", f"不是 YAML：{problem}"
         ) from error
+
+
+def _check_breaks(text: str, reader: _Reader) -> None:
+    found = _HIDDEN_BREAK.search(text)
+    if found is not None:
+        line, sign = text.count("\n", 0, found.start()) + 1, f"U+{ord(found[0]):04X}"
+        raise reader.refuse(
+            line,
+            f"a line ends with {sign}, where editors show no line break",
+            f"有一行以 {sign} 换行，而编辑器不显示该换行",
+            Text("End lines with LF or CR LF.", "请以 LF 或 CR LF 换行。"),
+        )
 
 
 def _document(reader: _Reader) -> Any:

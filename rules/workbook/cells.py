@@ -14,7 +14,7 @@ from typing import Any, Final
 from carnet.core.errors import RulePackError
 from carnet.core.text import Text
 from carnet.rules.format.emit import emit_flow, emit_yaml, has_escape, quote
-from carnet.rules.format.yaml_strict import parse_yaml
+from carnet.rules.format.yaml_strict import SCALAR_SIZE_MAX, has_control, parse_yaml
 
 CELL_SIZE_MAX: Final = 32_000
 """Characters of one cell; the format allows 32,767, counted in another way."""
@@ -103,6 +103,14 @@ def cell_to_value(cell: Any) -> Any:
         raise CellError(
             Text(f"{text:.60} is not a date of the calendar.", f"{text:.60} 不是有效日期。")
         ) from None
+    # What stands in quotes was judged by the reader of YAML.
+    if has_control(text) or len(text) > SCALAR_SIZE_MAX:
+        raise CellError(
+            Text(
+                f"a control character, or more than {SCALAR_SIZE_MAX} characters",
+                f"含有控制字符，或超过 {SCALAR_SIZE_MAX} 个字符",
+            )
+        )
     return text
 
 

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from carnet.rules.workbook.layout import (
     Sheet,
     put_together,
 )
+from carnet.rules.workbook.origins import KeyPath, Origin, Origins, origins_of, row_origins
 from carnet.rules.workbook.writing import CONTINUED, NOTE_FILES, TABLE_SHEET
 
 SIZE_MAX: Final = 16 * MEBIBYTE
@@ -60,9 +61,15 @@ _EXPECTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PackFiles:
-    """The files of a pack by their names, ready to be written into a folder."""
+    """The files of a pack by their names, ready to be written into a folder.
+
+    Args:
+        files: Their content.
+        origins: Where what they hold stands in the workbook.
+    """
 
     files: Mapping[str, bytes]
+    origins: Origins = field(default_factory=dict)
 
 
 class _Faults:
@@ -85,18 +92,15 @@ class _Faults:
             self.stop()
 
     def stop(self) -> None:
-        """Raise the first fault, if there is any, with the number of the others."""
+        """Raise all faults as one error at the place of the first, if there is any."""
         if not self.found:
             return
-        first, more = self.found[0], len(self.found) - 1
-        listed = [f"{each.path}:{each.line}" for each in self.found[1:6]]
-        if not more:
-            raise first
+        first = self.found[0]
         raise RulePackError(
             first.code,
             Text(
-                f"{first.message.en} ({more} more: {', '.join(listed)})",
-                f"{first.message.zh}（另有 {more} 处：{'、'.join(listed)}）",
+                "\n".join(each.message.en for each in self.found),
+                "\n".join(each.message.zh for each in self.found),
             ),
             first.hint,
             path=first.path,
@@ -146,8 +150,8 @@ def _raw_sheets(data: bytes) -> dict[str, list[list[Any]]]:
 def _not_read(error: FileRefusedError) -> RulePackError:
     found, expected = error.problem.found, error.problem.expected
     return _refuse(
-        f"The file is {found}; expected {expected.en}.",
-        f"文件为 {found}；应为{expected.zh}。",
+        f"The workbook: found {found}; expected {expected.en}.",
+        f"工作簿：实际为{found.zh if isinstance(found, Text) else found}；应为{expected.zh}。",
         error.problem.remedy,
     )
 
@@ -232,7 +236,9 @@ def _values(name: str, number: int, cells: Mapping[str, Any], faults: _Faults) -
 # --- files ------------------------------------------------------------------------------------
 
 
-def _table_csv(name: str, rows: list[list[Any]], faults: _Faults) -> bytes:
+def _table_csv(name: str, rows: list[list[Any]], faults: _Faults) -> tuple[bytes, list[int]]:
+    """Return the rows of a table's sheet as CSV, and their numbers."""
+    numbers: list[int] = []
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     for number, cells in enumerate(rows, start=1):
@@ -246,12 +252,13 @@ def _table_csv(name: str, rows: list[list[Any]], faults: _Faults) -> bytes:
             texts.append(cell_text(value))
         if texts:
             writer.writerow(texts)
-    return stream.getvalue().encode("utf-8")
+            numbers.append(number)
+    return stream.getvalue().encode("utf-8"), numbers
 
 
 def _tables(
     files: Sheet, raw: Mapping[str, list[list[Any]]], faults: _Faults
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, bytes, Mapping[KeyPath, Origin]]]:
     """Yield the tables that the sheet of files names, and take their rows out of it."""
     kept: list[tuple[int, dict[str, Any]]] = []
     unnamed = {name for name in raw if name.startswith(TABLE_SHEET)}
@@ -270,7 +277,8 @@ def _tables(
         else:
             unnamed.discard(sheet)
             name = str(PurePosixPath(file).with_suffix(".csv"))
-            yield name, _table_csv(sheet, raw[sheet], faults)
+            data, numbers = _table_csv(sheet, raw[sheet], faults)
+            yield name, data, row_origins(name, sheet, numbers)
     for sheet in sorted(unnamed):
         message = Text(
             f"no row of the sheet {FILES_SHEET} names this sheet",
@@ -340,7 +348,7 @@ def read_file(path: Path) -> PackFiles:
 def read_workbook(data: bytes) -> PackFiles:
     """Return the files of a pack from a workbook.
 
-    Whether they are a pack without defect is for `carnet.rules.pack.check_pack` to tell.
+    Whether they are a pack without defect is for `carnet.rules.check.inspect` to tell.
 
     Raises:
         RulePackError: It cannot be read safely, or is not such a workbook; the message names the
@@ -357,9 +365,13 @@ def read_workbook(data: bytes) -> PackFiles:
     faults = _Faults()
     named = {name for name in raw if not name.startswith(TABLE_SHEET)}
     sheets = {name: _read_sheet(name, raw[name], faults) for name in raw if name in named}
-    tables = dict(_tables(sheets[FILES_SHEET], raw, faults))
+    tables = list(_tables(sheets[FILES_SHEET], raw, faults))
     notes = _notes(sheets.pop(NOTES_SHEET, None), faults)
     documents = _documents(sheets, faults)
     faults.stop()
     files = {name: emit_yaml(value).encode("utf-8") for name, value in documents.items()}
-    return PackFiles({**files, **tables, **notes})
+    files |= {name: data for name, data, _ in tables} | notes
+    origins = origins_of(sheets)
+    for _, _, rows in tables:
+        origins |= rows
+    return PackFiles(files, origins)

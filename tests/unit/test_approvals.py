@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, select
@@ -200,9 +201,34 @@ def test_reading_a_file__tells_the_keys_and_no_address_of_a_library(tmp_path: Pa
     path.write_text('[{"pack": "eu-ce", "date": "2026-11-23"}]')
     with pytest.raises(InputError) as refused:
         approvals.read_confirmations(path)
-    assert "0.approved_on: Field required" in refused.value.message.en
+    assert "entry 1, approved_on is missing; entry 1, date is not known" in refused.value.message.en
+    assert "第 1 项 的 approved_on缺失；第 1 项 的 date不是此处的键" in refused.value.message.zh
     assert "pydantic" not in str(refused.value)
     assert "approved_on: YYYY-MM-DD" in refused.value.hint.zh
+
+
+@pytest.mark.parametrize(
+    ("changes", "zh"),
+    [
+        ({"officers": ["officer-1"]}, "officers条目过少"),
+        ({"officers": "officer-1"}, "officers须为列表"),
+        ({"reason": {"en": "", "zh": "甲"}}, "reason 的 en不得为空"),
+        ({"reason": "x"}, "reason须为对象"),
+        ({"pack": "x" * 65}, "pack过长"),
+        ({"pack": 1}, "pack须为文本"),
+        ({"approved_on": "31/02/2026"}, "approved_on须为日期"),
+        ({"approved_on": "2026-02-31"}, "approved_on须为日期"),
+    ],
+)
+def test_reading_a_file__tells_every_fault_in_chinese(
+    tmp_path: Path, changes: dict[str, Any], zh: str
+) -> None:
+    path = tmp_path / "approvals.json"
+    path.write_text(json.dumps([confirmation().model_dump(mode="json") | changes]))
+    with pytest.raises(InputError) as refused:
+        approvals.read_confirmations(path)
+    assert zh in refused.value.message.zh
+    assert "取值不符合要求" not in refused.value.message.zh
 
 
 def test_reading_a_file__needs_two_officers(tmp_path: Path) -> None:

@@ -129,6 +129,30 @@ def test_check__counts_defects(tmp_path: Path) -> None:
     assert "is_radio" in defect["hint"]["en"]
 
 
+@pytest.mark.parametrize(
+    ("place", "code", "severity"),
+    [
+        ("sample/1", None, None),
+        ("sample/2", "CRN-R-180", "warning"),
+        ("other/1", "CRN-R-180", "warning"),
+        ("pack", None, None),
+    ],
+)
+def test_check__tells_a_folder_that_is_not_named_after_the_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, code: str, severity: str
+) -> None:
+    folder = write_pack(tmp_path / place, ENDED)
+    monkeypatch.chdir(folder)
+    for name in (str(folder), "."):
+        exit_code, output = _run("pack", "check", name, "--format", "json")
+        (pack,) = json.loads(output)["packs"]
+        found = [(one["code"], one["severity"]) for one in pack["defects"]]
+        assert exit_code == 0
+        assert [one for one in found if one[0] == "CRN-R-180"] == (
+            [(code, severity)] if code else []
+        )
+
+
 def test_pack_test__never_stops_at_the_first_failure(tmp_path: Path) -> None:
     folder = write_pack(tmp_path, ENDED)
     (folder / "tests").mkdir()

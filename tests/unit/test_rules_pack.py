@@ -41,6 +41,12 @@ def _defects(folder: Path) -> list[str]:
         ("? [a]\n: 1\n", 1, "a key must be plain text"),
         ('a: "\\e[2J"\n', 1, "a control character"),
         ('a: "x\\x9b31m"\n', 1, "a control character"),
+        ('a: "x\\ry"\n', 1, "a control character, such as a carriage return"),
+        ('a: "x\\Ny"\n', 1, "a control character"),
+        ('a: "x\\Ly"\n', 1, "a control character"),
+        ("a: 1\n# no key:\rb: 2\n", 2, "ends with U+000D, where editors show no line break"),
+        ("a: 1\n# no key:\x85b: 2\n", 2, "ends with U+0085"),
+        ("# no key:\u2028b: 2\n", 1, "ends with U+2028"),
     ],
 )
 def test_yaml__refused_with_line(text: str, line: int, reason: str) -> None:
@@ -48,6 +54,13 @@ def test_yaml__refused_with_line(text: str, line: int, reason: str) -> None:
         parse_yaml(text.encode(), "x.yaml")
     assert reason in caught.value.message.en
     assert (caught.value.path, caught.value.line) == ("x.yaml", line)
+
+
+def test_yaml__lines_may_end_as_on_windows() -> None:
+    text = "a: 1\nb: |\n  one\n  two\nc: 'x\n  y'\n"
+    unix, windows = (parse_yaml(one.encode(), "x") for one in (text, text.replace("\n", "\r\n")))
+    assert windows == unix == {"a": 1, "b": "one\ntwo\n", "c": "x y"}
+    assert windows.lines == unix.lines
 
 
 def test_yaml__binary_is_refused() -> None:

@@ -19,6 +19,7 @@ from carnet.core.canonical import canonical, parse_canonical, parse_strict
 from carnet.core.clock import Clock
 from carnet.core.digests import sha256
 from carnet.core.errors import InputError, LedgerFatalError, RecordFormatError, VerificationError
+from carnet.core.faults import fault_text
 from carnet.core.text import Text
 from carnet.ledger.keys import Key
 from carnet.ledger.proof import add_proof, verify_proof
@@ -81,10 +82,14 @@ def _why_unread(path: Path, error: Exception) -> Text:
     """Return why a file lists no confirmations: of a wrong entry, where and what."""
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
+        texts = [fault_text(one) for one in faults]
+        told = Text("; ".join(one.en for one in texts), "；".join(one.zh for one in texts))
+    elif isinstance(error, RecordFormatError):
+        told = error.message
     else:
-        told = str(error)
-    return Text(f"{path} does not list confirmations: {told}", f"{path} 不是确认清单：{told}")
+        reason = getattr(error, "strerror", None) or str(error)
+        told = Text(f"it cannot be read ({reason}).", f"无法读取（{reason}）。")
+    return Text(f"{path} does not list confirmations: {told.en}", f"{path} 不是确认清单：{told.zh}")
 
 
 def read_confirmations(path: Path) -> list[Confirmation]:

@@ -180,8 +180,8 @@ def _refuse(found: TrackedFinding, en: str, zh: str, hint: Text | None = None) -
     return InputError(
         "CRN-R-122",
         Text(
-            f"This cannot be done to the finding {found.id}: {en}.",
-            f"无法对发现项 {found.id} 执行此操作：{zh}。",
+            f"Nothing was signed about the finding {found.id}: {en}.",
+            f"未就发现项 {found.id} 签署任何操作：{zh}。",
         ),
         hint
         or Text(

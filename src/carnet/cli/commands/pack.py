@@ -21,8 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help=t(
-        "Rule packs: list, check, test.\n\nExample: carnet pack check eu-ce",
-        "规则包：列出、检查、测试。\n\n示例：carnet pack check eu-ce",
+        "Rule packs: check, test, compare, approve, roll back, edit in a workbook.\n\n"
+        "Example: carnet pack check eu-ce",
+        "规则包：检查、测试、比较、批准、回退、以工作簿编辑。\n\n示例：carnet pack check eu-ce",
     ),
 )
 TestFormat = Literal["table", "json", "junit"]
@@ -43,7 +44,7 @@ def list_packs(
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
 ) -> None:
-    """List the packs that come with the program, and what officers decided about them."""
+    """List rule packs, and what officers decided about them."""
     if workspace is not None:
         pack_change.list_states(workspace, output_format)
         return
@@ -183,12 +184,12 @@ def _tested(
 app.command(
     name="list",
     help=t(
-        "List the packs that come with the program.\n\n"
-        "With a workspace, also those officers acted on, and where each stands: active, scheduled, "
-        "approved, proposed, past, or on the shelf alone.\n\n"
+        "List rule packs: those that come with the program, in a workspace also its own.\n\n"
+        "With a workspace, each version that officers acted on and where it stands: active, "
+        "scheduled, approved, proposed, past, or on the shelf alone.\n\n"
         "Example: carnet pack list --workspace demo",
-        "列出随程序提供的规则包。\n\n"
-        "指定工作区时，还列出合规专员操作过的规则包及其状态："
+        "列出规则包：随程序提供的规则包，以及工作区自有的规则包。\n\n"
+        "指定工作区时，列出合规专员操作过的每个版本及其状态："
         "生效、待生效、已批准、已提议、曾生效或仅在架。\n\n"
         "示例：carnet pack list --workspace demo",
     ),

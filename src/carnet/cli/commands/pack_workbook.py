@@ -1,16 +1,21 @@
 """``carnet pack export|import``: a pack as a workbook and back."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carnet.cli.failure import EXIT_CLEAN, EXIT_FINDINGS
+from carnet.cli.failure import EXIT_FINDINGS, EXIT_INPUT
 from carnet.cli.language import say, t
 from carnet.cli.options import FormatOption, LanguageOption
 from carnet.cli.tables import print_json, print_rows
 from carnet.core.errors import InputError
 from carnet.core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from carnet.rules.check.report import Defect
 
 EXPORT_HELP = t(
     "Write a pack as an XLSX workbook: one sheet for each kind of entry and for each table.\n\n"
@@ -21,13 +26,13 @@ EXPORT_HELP = t(
     "示例：carnet pack export eu-ce -o eu-ce.xlsx",
 )
 IMPORT_HELP = t(
-    "Make the folder of a pack from a workbook, and check it.\n\n"
-    "Faults name the sheet and the row. Formulas are refused. "
-    "Exit code: 0 clean, 1 the pack has defects, 2 the workbook cannot be read.\n\n"
+    "Make the folder of a pack from a workbook without fault, or none at all.\n\n"
+    "Faults name the sheet, the row and the column. Formulas are refused. Exit code: 0 the folder "
+    "is made, 1 the pack has defects, 2 the workbook cannot be read.\n\n"
     "Example: carnet pack import eu-ce.xlsx -o packs/eu-ce/0.2.0",
-    "由工作簿生成规则包文件夹并进行检查。\n\n"
-    "问题会指明工作表和行号；不接受公式。"
-    "退出码：0 无缺陷；1 规则包有缺陷；2 无法读取工作簿。\n\n"
+    "由没有问题的工作簿生成规则包文件夹；有问题则不写入任何文件。\n\n"
+    "问题会指明工作表、行和列；不接受公式。"
+    "退出码：0 已生成；1 规则包有缺陷；2 无法读取工作簿。\n\n"
     "示例：carnet pack import eu-ce.xlsx -o packs/eu-ce/0.2.0",
 )
 
@@ -112,29 +117,46 @@ def import_(
     _lang: LanguageOption = None,
 ) -> None:
     """Make a pack from a workbook."""
-    from carnet.rules.check.inspect import inspect_pack
+    from carnet.rules.check.inspect import inspect_files
     from carnet.rules.workbook import read_file
     from carnet.rules.workbook.folder import write_folder
+    from carnet.rules.workbook.origins import at_origin
 
     if output.exists():
         raise _refuse_existing(output)
-    files = read_file(file)
+    read = read_file(file)
+    found = inspect_files(read.files, output)
+    placed = [at_origin(each, read.files, read.origins) for each in found.defects]
+    for each in placed:
+        if each.severity == "warning":
+            typer.echo(f"{each.code} {say(each.message)}", err=True)
+    if found.errors:
+        _print_defects([each for each in placed if each.severity == "error"], output_format)
+        raise typer.Exit(EXIT_INPUT if found.is_refused else EXIT_FINDINGS)
+    assert found.pack is not None, "a pack that could not be built has a defect"
     try:
-        write_folder(files, output)
+        write_folder(read, output)
     except OSError as error:
         raise _refuse_path(Path(error.filename or output), error) from None
-    found = inspect_pack(output)
     pack = found.pack
-    name = f"{pack.id}@{pack.version}" if pack is not None else "?"
-    digest = pack.digest.hex() if pack is not None else "-"
+    _print(f"{pack.id}@{pack.version}", pack.digest.hex(), output, output_format)
+
+
+def _print_defects(defects: "Sequence[Defect]", output_format: str) -> None:
     if output_format == "json":
-        defects = [each.to_json() for each in found.errors]
-        print_json({"pack": name, "digest": digest, "path": str(output), "defects": defects})
+        print_json({"path": None, "defects": [each.to_json() for each in defects]})
     else:
-        _print(name, digest, output, "table")
-        for defect in found.errors:
-            typer.echo(f"{defect.code} {say(defect.message)}")
-    raise typer.Exit(EXIT_FINDINGS if found.errors else EXIT_CLEAN)
+        for each in defects:
+            typer.echo(f"{each.code} {say(each.message)}")
+            if each.hint.en:
+                typer.echo(f"  {say(each.hint)}")
+    typer.echo(
+        t(
+            "Nothing was written. Correct the workbook and import it again.",
+            "未写入任何文件。请更正工作簿后重新导入。",
+        ),
+        err=True,
+    )
 
 
 def register(pack: typer.Typer) -> None:
