@@ -34,7 +34,7 @@ from carnet.ledger.record import (
     new_salt,
     sign_record,
 )
-from carnet.ledger.signer import SEED_SIZE, Ed25519Signer, check_public_key
+from carnet.ledger.signer import SEED_SIZE, Ed25519Signer, Signer, check_public_key
 from carnet.store.tables import KEY_EVENT, KeyEventKind
 
 KeyRole = Literal["issuer", "log", "officer", "witness"]
@@ -47,7 +47,7 @@ class Key:
     """A signing key of a workspace that is unlocked."""
 
     role: KeyRole
-    signer: Ed25519Signer
+    signer: Signer
 
     @property
     def did(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from carnet.core.clock import Clock
+from carnet.core.crash import crash_point
 from carnet.core.errors import ConflictError, InputError, NotFoundError
 from carnet.core.text import Text
 from carnet.ledger.bundle import KEY_EVENTS_MAX
@@ -160,14 +161,15 @@ def rotate_key(workspace: Workspace, role: KeyRole, name: str | None, clock: Clo
     Raises:
         InputError: An officer is not named, or another role is.
         NotFoundError: There is no key in use.
-        ConflictError: The issuer has rotated as often as a bundle can show.
+        ConflictError: The issuer has rotated as often as a bundle can show, or another process
+            changed the same key at this moment.
     """
-    _check_name(role, name)
+    seen = _seen(workspace, role, name)
     append_records(workspace, clock)
     issuer = ensure_key(workspace, "issuer", clock).issuer
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
+        previous = _unchanged(connection, role, name, seen)
         require_current_issuer(connection, issuer)
-        previous = _current(connection, role, name)
         if role == "issuer" and len(public_keys(connection, "issuer")) >= ISSUER_EVENTS_MAX:
             raise _too_many()
         known = public_keys(connection, role)
@@ -175,6 +177,8 @@ def rotate_key(workspace: Workspace, role: KeyRole, name: str | None, clock: Clo
         shown = name or key_name(workspace, role)
         record = rotation_record(key, shown, previous, issuer, clock)
         stage_key_event(connection, record, clock)
+        crash_point("keys.before-commit")
+    crash_point("keys.after-commit")
     append_records(workspace, clock)
     return _line_of(workspace, key.signer.public_key)
 
@@ -194,19 +198,23 @@ def revoke_key(
     Raises:
         InputError: An officer is not named, or another role is.
         NotFoundError: There is no key in use.
-        ConflictError: It is the log's, without which the log could not hold its end.
+        ConflictError: It is the log's, without which the log could not hold its end, or another
+            process changed the same key at this moment.
     """
-    _check_name(role, name)
     if role == "log":
+        _check_name(role, name)
         raise _log_needs_a_key()
+    seen = _seen(workspace, role, name)
     append_records(workspace, clock)
     issuer = ensure_key(workspace, "issuer", clock).issuer
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
+        public_key = _unchanged(connection, role, name, seen)
         require_current_issuer(connection, issuer)
-        public_key = _current(connection, role, name)
         shown = name or key_name(workspace, role)
         record = revocation_record(role, shown, public_key, reason, issuer, clock)
         stage_key_event(connection, record, clock)
+        crash_point("keys.before-commit")
+    crash_point("keys.after-commit")
     append_records(workspace, clock)
     return _line_of(workspace, public_key)
 
@@ -222,6 +230,40 @@ def exported_key(workspace: Workspace, role: KeyRole, name: str | None) -> KeyLi
     with reading(workspace.engine) as connection:
         public_key = _current(connection, role, name)
     return _line_of(workspace, public_key)
+
+
+def _seen(workspace: Workspace, role: KeyRole, name: str | None) -> bytes:
+    """Return the key in use as the command begins: that one is changed, or none."""
+    _check_name(role, name)
+    with reading(workspace.engine) as connection:
+        return _current(connection, role, name)
+
+
+def _unchanged(connection: Connection, role: KeyRole, name: str | None, seen: bytes) -> bytes:
+    """Return the key in use, within the transaction that changes it.
+
+    Raises:
+        ConflictError: It is not the one that the command began with.
+    """
+    try:
+        found = _current(connection, role, name)
+    except NotFoundError:
+        found = None
+    if found != seen:
+        shown = f"{role} {name}" if name else role
+        raise ConflictError(
+            "CRN-L-105",
+            Text(
+                f"Another process rotated or revoked the key of {shown} at this moment; nothing "
+                "was changed here.",
+                f"另一进程刚刚轮换或吊销了 {shown} 的密钥；此处未作任何更改。",
+            ),
+            Text(
+                "See `carnet key list`, and run the command again if it is still wanted.",
+                "请查看 `carnet key list`；如仍需要，请重新运行该命令。",
+            ),
+        )
+    return found
 
 
 def _current(connection: Connection, role: KeyRole, name: str | None) -> bytes:
