@@ -6,25 +6,17 @@ Source: docs/spec/pack-format.md, PF-4 and PF-5.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from operator import attrgetter, itemgetter
-from typing import Any, cast
+from datetime import date
+from operator import attrgetter
 
-from carnet.core.canonical import INTEGER_MAX
-from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
-from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Pack, Path
+from carnet.rules.given import FactKey, key_facts
 from carnet.rules.parameters import Known, Unknown
 from carnet.rules.reads import Reads
 from carnet.rules.tables import CompiledTable
 
-STRING_SIZE_MAX = 1024
-"""Bytes of a text that engines compare."""
-
-FactKey = tuple[str, str]
-"""Type and id."""
 Bindings = Mapping[str, Fact]
 
 
@@ -131,160 +123,6 @@ class Case:
         return self.unsure.get((fact.type, fact.id), True)
 
 
-# --- facts ------------------------------------------------------------------------------------
-
-
-def _fault(fact: Fact, en: str, zh: str) -> InputError:
-    return InputError(
-        "CRN-R-030",
-        Text(
-            f"The fact {fact.type}/{fact.id} cannot be used: {en}.",
-            f"事实 {fact.type}/{fact.id} 无法使用：{zh}。",
-        ),
-        Text(
-            "Import it through carnet import, which checks every field.",
-            "请通过 carnet import 导入，导入时会检查每个字段。",
-        ),
-    )
-
-
-_KINDS: dict[str, type] = {
-    "string": str,
-    "integer": int,
-    "boolean": bool,
-    "date": date,
-    "instant": datetime,
-}
-_Shape = tuple[frozenset[str], dict[str, type]]
-
-
-def _shapes() -> dict[str, _Shape]:
-    return {
-        name: (
-            frozenset(field.name for field in one.fields.values() if field.is_required),
-            {field.name: _KINDS[field.kind] for field in one.fields.values()},
-        )
-        for name, one in FACT_TYPES.items()
-    }
-
-
-_SHAPES: dict[str, _Shape] = _shapes()
-
-_SIGNATURES_MAX = 4096
-_Names = tuple[str, ...]
-_Getter = Callable[[Mapping[str, Any]], Iterable[str]]
-_signatures: dict[tuple[object, ...], tuple[_Names, _Getter | None, _Names, _Names]] = {}
-"""Fields that need a look at their values, of facts seen to be in order: texts, integers, instants.
-
-A signature is the type of a fact with the names and the types of its fields, in their order.
-"""
-
-
-def check_fact(fact: Fact) -> None:
-    """Check once more what the engines rely on, whatever produced the fact.
-
-    A float, an integer beyond 2**53 - 1 or a missing required field would be read differently by
-    different engines, so it is refused before any of them sees it. Facts of one signature are
-    alike but for the size of their values.
-
-    Raises:
-        InputError: The fact has no such type, lacks a required field or holds a wrong value.
-    """
-    fields = fact.fields
-    signature = (fact.type, *fields, *map(type, fields.values()))
-    known = _signatures.get(signature)
-    if known is None:
-        _check_whole(fact)
-        if len(_signatures) >= _SIGNATURES_MAX:
-            _signatures.clear()
-        texts, numbers, instants = (
-            tuple(name for name, value in fields.items() if type(value) is kind)
-            for kind in (str, int, datetime)
-        )
-        getter = cast("_Getter", itemgetter(*texts)) if texts else None
-        _signatures[signature] = (texts, getter, numbers, instants)
-        return
-    texts, getter, numbers, instants = known
-    # One look at all texts together: hardly any fact has as many characters as one text may have.
-    if getter is not None and len("".join(getter(fields))) > STRING_SIZE_MAX // 4:
-        for name in texts:
-            _check_size(fact, name, fields[name])
-    for name in instants:
-        _check_instant(fact, name, fields[name])
-    for name in numbers:
-        if not -INTEGER_MAX <= fields[name] <= INTEGER_MAX:  # type: ignore[operator]  # an integer by the signature
-            raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
-
-
-def _check_whole(fact: Fact) -> None:
-    shape = _SHAPES.get(fact.type)
-    if shape is None:
-        raise _fault(fact, "there is no such fact type", "没有该事实类型")
-    required, kinds = shape
-    fields = fact.fields
-    missing = required - fields.keys()
-    if missing:
-        name = min(missing)
-        raise _fault(fact, f"the field {name} is missing", f"缺少字段 {name}")
-    for name, value in fields.items():
-        kind = kinds.get(name)
-        if kind is None:
-            raise _fault(fact, f"there is no field {name!r:.80}", f"没有字段 {name!r:.80}")
-        # Exact types: bool is an int to Python, and a datetime is a date.
-        if type(value) is not kind:
-            raise _fault(
-                fact,
-                f"{name} is {value!r:.80}, not of kind {kind.__name__}",
-                f"{name} 的值为 {value!r:.80}，类型应为 {kind.__name__}",
-            )
-        if kind is datetime:
-            _check_instant(fact, name, value)
-        if kind is str and len(value) > STRING_SIZE_MAX // 4:  # type: ignore[arg-type]  # kind is str
-            _check_size(fact, name, value)
-        if kind is int and not -INTEGER_MAX <= value <= INTEGER_MAX:  # type: ignore[operator]  # kind is int
-            raise _fault(fact, f"{name} is beyond 2^53 - 1", f"{name} 超出 2^53-1")
-
-
-def _check_instant(fact: Fact, name: str, value: object) -> None:
-    """Refuse an instant that is not UTC to the second: engines compare whole seconds."""
-    assert isinstance(value, datetime), "an instant by its kind"
-    if value.utcoffset() != timedelta(0) or value.microsecond:
-        raise _fault(
-            fact,
-            f"{name} is {value.isoformat()}, not UTC to the second",
-            f"{name} 的值为 {value.isoformat()}，并非精确到秒的协调世界时",
-        )
-
-
-def _check_size(fact: Fact, name: str, value: object) -> None:
-    size = len(str(value).encode("utf-8", "replace"))
-    if size > STRING_SIZE_MAX:
-        raise _fault(
-            fact,
-            f"{name} has {size} bytes, at most {STRING_SIZE_MAX}",
-            f"{name} 有 {size} 字节，上限 {STRING_SIZE_MAX}",
-        )
-
-
-def key_facts(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
-    """Return checked facts by type and id.
-
-    Raises:
-        InputError: A fact stands twice or holds what no engine can compare safely.
-    """
-    listed = list(facts)
-    for fact in listed:
-        check_fact(fact)
-    result = {(fact.type, fact.id): fact for fact in listed}
-    if len(result) < len(listed):
-        seen: set[FactKey] = set()
-        for fact in listed:
-            if (fact.type, fact.id) in seen:
-                raise _fault(fact, "it stands twice", "该事实重复出现")
-            seen.add((fact.type, fact.id))
-    return result
-
-
 # --- assembly ---------------------------------------------------------------------------------
 
 
@@ -293,8 +131,10 @@ class _Index:
 
     def __init__(self, facts: Iterable[Fact], paths: Iterable[Path]) -> None:
         self._by_type: dict[str, list[Fact]] = defaultdict(list)
-        for fact in sorted(facts, key=attrgetter("id")):
+        for fact in facts:
             self._by_type[fact.type].append(fact)
+        for listed in self._by_type.values():
+            listed.sort(key=attrgetter("id"))
         self._by_value: dict[tuple[str, str], dict[object, list[Fact]]] = {}
         for path in paths:
             near = path.fact_type

@@ -8,11 +8,12 @@ Source: docs/spec/pack-format.md; docs/adr/0004-evaluator-triad.md.
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from carnet.core.collection import collection_paused
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import FactKey, each_case, key_facts
+from carnet.rules.case import each_case
 from carnet.rules.decision import (
     NOTHING_EARLIER,
     Decision,
@@ -22,6 +23,7 @@ from carnet.rules.decision import (
 )
 from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.finding import Prepared, conclude, prepare
+from carnet.rules.given import FactKey, key_facts
 from carnet.rules.run import start_run
 
 ENGINES: tuple[Engine, ...] = ("reference", "live", "bulk", "spark")
@@ -117,16 +119,17 @@ def evaluate(
     if chosen in {"bulk", "spark"}:
         return _in_bulk(pack, facts, as_of, chosen, confirmed, earlier)
     run = start_run(pack, as_of, confirmed)
-    cases, keyed = each_case(run, facts, earlier.facts)
-    reached: set[FactKey] = set()
+    with collection_paused():
+        cases, keyed = each_case(run, facts, earlier.facts)
+        reached: set[FactKey] = set()
 
-    def ready() -> Iterator[Prepared]:
-        for prepared in map(prepare, cases):
-            if prepared is not None:
-                reached.update(prepared.case.by_key)
-                yield prepared
+        def ready() -> Iterator[Prepared]:
+            for prepared in map(prepare, cases):
+                if prepared is not None:
+                    reached.update(prepared.case.by_key)
+                    yield prepared
 
-    decisions = tuple(_decide(ready(), chosen))
+        decisions = tuple(_decide(ready(), chosen))
     return EvaluationResult(
         pack=pack.id,
         version=pack.version,

@@ -24,7 +24,7 @@ from carnet.rules.ast import (
     values_of,
 )
 from carnet.rules.budget import block_candidates, over_budget, small_enough
-from carnet.rules.case import Bindings, Case, FactKey
+from carnet.rules.case import Bindings, Case
 from carnet.rules.decision import (
     Action,
     Decision,
@@ -34,6 +34,7 @@ from carnet.rules.decision import (
     conformity_of,
 )
 from carnet.rules.format.template import text_of
+from carnet.rules.given import FactKey
 from carnet.rules.outcome import Given, combine_outputs, settings_of
 from carnet.rules.parameters import Known, Unknown
 from carnet.rules.unverified import (

@@ -4,15 +4,14 @@ Nothing is repaired or skipped: either all facts of all files are returned, or `
 what is wrong. The same code reads what ``carnet import`` and ``carnet eval --facts`` are given.
 """
 
-import gc
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from carnet.core.collection import collection_paused
 from carnet.core.text import Text
 from carnet.facts.fact import Fact, FactBatch
 from carnet.facts.intake.collector import Collector, TooManyRowsError
@@ -143,7 +142,7 @@ def _read(
 ) -> FactBatch:
     collector = Collector(limits)
     is_complete = True
-    with _collection_paused():
+    with collection_paused():
         for path in paths:
             file = display_name(str(path))
             read = partial(_read_file, path, file, collector, reader_of)
@@ -152,18 +151,6 @@ def _read(
                 break
     collector.log.raise_if_any(FILES, is_complete=is_complete)
     return collector.batch()
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector, which would walk all facts over and over."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read_file(
