@@ -18,6 +18,7 @@ import durable_rules_engine
 from server import serve
 from workload import AS_OF, Match, Record
 
+from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.case import each_case
@@ -72,7 +73,7 @@ def _live(size: int) -> None:
 
     def run(facts: list[Fact]) -> Iterator[Match]:
         for one, found in match_live(prepared(pack, facts), pool):
-            assert not isinstance(found, str), found
+            assert not isinstance(found, Text), found
             yield from matched(pack, one, found)
 
     serve(run, facts_of)

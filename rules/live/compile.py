@@ -42,6 +42,7 @@ class Shard:
         rules: The numbers of the rules in it; each has a flag on the anchor.
         terms: The properties of each fact type, the anchor's under the empty name.
         users: The rules that ask for each property.
+        joined: The properties that are compared with other ones.
         is_plain: Whether its messages hold values alone, all of them known.
     """
 
@@ -50,6 +51,7 @@ class Shard:
     rules: tuple[int, ...]
     terms: Mapping[str, tuple[Term, ...]]
     users: Mapping[tuple[str, int], frozenset[int]]
+    joined: frozenset[tuple[str, int]]
     is_plain: bool
 
 
@@ -153,21 +155,20 @@ class _Draft:
             tuple(self.rules),
             {fact_type: tuple(known) for fact_type, known in self.layout.terms.items()},
             {key: frozenset(users) for key, users in self.layout.users.items()},
+            frozenset(self.layout.joined),
             self.form == "plain",
         )
 
 
 def _seen(tags: Mapping[str, int]) -> dict[str, Any]:
-    """Return rules that know every type of message and never match, and one that always does.
+    """Return rules that know every type of fact and never match, and one that always does.
 
-    A message that no rule knows makes the engine drop the whole batch. The rule `ran` matches the
-    anchor, which comes last: the worker asks for exactly one such match, so that a message the
-    engine dropped on the way cannot go unnoticed. It has a second use: the engine frees memory it
-    never set when a state is deleted for which no action was ever started.
+    A message that no rule knows makes the engine drop the whole batch. The rule `ran` knows the
+    anchor and matches it; the anchor comes last: the worker asks for exactly one such match, so
+    that a message the engine dropped on the way cannot go unnoticed. It has a third use: the engine
+    frees memory it never set when a state is deleted for which no action was ever started.
     """
-    seen = {
-        f"seen{tag}": {"all": [{"a": {"t": tag}}, {"b": {"t": -1}}]} for tag in (0, *tags.values())
-    }
+    seen = {f"seen{tag}": {"all": [{"a": {"t": tag}}, {"b": {"t": -1}}]} for tag in tags.values()}
     return {RAN: {"all": [{CASE: {"t": 0}}]}, **seen}
 
 

@@ -12,11 +12,10 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from carnet.facts.fact import Fact
-from carnet.rules.case import Bindings, Case
+from carnet.rules.case import Case
 from carnet.rules.finding import Choice, Matches, Prepared
 from carnet.rules.live.compile import Group, Plan, Shard
 from carnet.rules.live.patterns import CASE_TYPE, OWN
@@ -24,13 +23,29 @@ from carnet.rules.live.writing import KleeneWriter, PlainWriter, Texts
 
 _HEADS_MAX = 4096
 _SELECTIONS_MAX = 512
+_ZERO = ',"z":0'
+"""What the flags of sure and maybe forms are compared with."""
 
 
 def _head(number: int, tag: int) -> str:
-    return f'{{"id":"{number:06d}","sid":"1","t":{tag},"k":1,"z":0,"n":{number}'
+    return f'{{"id":"{number:06d}","sid":"1","t":{tag},"k":1,"n":{number}'
 
 
-_kept_head = lru_cache(_HEADS_MAX)(_head)
+class _Heads:
+    """The heads of messages, which are the same in every case; the first ones are kept."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, list[str]] = {}
+
+    def of(self, tag: int, first: int, count: int) -> list[str]:
+        """Return the heads of some messages of a type, from a number on."""
+        end = first + count
+        if end > _HEADS_MAX:
+            return [_head(number, tag) for number in range(first, end)]
+        kept = self._kept.setdefault(tag, [])
+        while len(kept) < end:
+            kept.append(_head(len(kept), tag))
+        return kept[first:end]
 
 
 @dataclass(slots=True)
@@ -87,6 +102,7 @@ class Encoder:
         self._kleenes: dict[tuple[int, frozenset[int]], _Kleene] = {}
         self._tags_of = {index: g.tags for g in plan.groups for index in g.rules}
         self._names: dict[str, tuple[bool, int]] = {}
+        self._heads = _Heads()
 
     # -- what is asked --
 
@@ -149,27 +165,21 @@ class Encoder:
 
         The rules that ask for what is not known are added to `unknown`, and not asked here.
         """
-        named = case.named
-        number = 0
+        number = 1
         messages: list[str] = []
         for fact_type, tag, writer in chosen.writers:
             facts = case.facts_of(fact_type)
-            if writer is None:
-                number += len(facts)
-                continue
-            head = _kept_head if len(facts) < _HEADS_MAX else _head
-            bindings: Bindings = named
-            needs_bindings, write = writer.needs_bindings, writer.write
-            for fact in facts:
-                number += 1
-                if needs_bindings:
-                    bindings = {**named, OWN: fact}
-                messages.append(head(number, tag) + write(fact, bindings, case, own, unknown))
-        anchor = chosen.anchor.write(case.anchor, named, case, own, unknown)
+            if writer is not None:
+                heads = self._heads.of(tag, number, len(facts))
+                messages += writer.messages(heads, facts, case, own, unknown)
+            number += len(facts)
+        # The flags stand behind the values, which tell what may be asked.
+        anchor = chosen.anchor.messages([""], [case.anchor], case, own, unknown)[0]
         active = chosen.asked - unknown if unknown else chosen.asked
         if not active:
             return None
-        messages.append(_kept_head(number + 1, 0) + chosen.flags_of(active) + anchor)
+        (head,) = self._heads.of(0, number, 1)
+        messages.append(head + chosen.flags_of(active) + anchor)
         return f"{chosen.shard.number}[{','.join(messages)}]"
 
     def _kleene(self, chosen: _Kleene, case: Case, own: dict[str, int]) -> str:
@@ -183,12 +193,12 @@ class Encoder:
                 continue
             for fact in facts:
                 number += 1
-                head = _head(number, tag)
+                head = _head(number, tag) + _ZERO
                 if fact_type in self._computed:
                     head += f',"s":{int((fact_type, fact.id) not in case.unsure)}'
                 messages.append(head + writer.write({**case.named, OWN: fact}, case, own))
         anchor = chosen.anchor.write(case.named, case, own)
-        messages.append(_head(number + 1, 0) + chosen.flags + anchor)
+        messages.append(_head(number + 1, 0) + _ZERO + chosen.flags + anchor)
         return f"{chosen.shard.number}[{','.join(messages)}]"
 
     def encode(self, prepared: Prepared) -> str:
@@ -222,15 +232,19 @@ class Encoder:
             found = self._names[name] = (name[0] == "s", int(name[1:].partition("_")[0]))
         return found
 
-    def decode(self, prepared: Prepared, rows: list[list[str | int]]) -> dict[int, Matches]:
+    def decode(self, prepared: Prepared, rows: list[list[Any]]) -> dict[int, Matches]:
         """Return what the engine matched: sure choices, and those that only might hold."""
-        found: tuple[_Rows, _Rows] = ({}, {})
-        names = self._names
-        for name, *numbers in rows:
-            is_sure, index = names.get(name) or self._named(name)  # type: ignore[arg-type]  # the first of a row is a name
-            found[not is_sure].setdefault(index, set()).add(tuple(numbers))  # type: ignore[arg-type]  # the others are numbers
-        sure, maybe = found
-        result = {}
+        result: dict[int, Matches] = {}
+        if not rows:
+            return result
+        sure: _Rows = {}
+        maybe: _Rows = {}
+        for row in rows:
+            is_sure, index = self._named(row[0])
+            found = sure if is_sure else maybe
+            if index not in found:
+                found[index] = set()
+            found[index].add(tuple(row[1:]))
         listed: list[Fact] = []
         tags: Mapping[str, int] | None = None
         for index in sure.keys() | maybe.keys() if maybe else sure:
@@ -255,5 +269,7 @@ _NONE: frozenset[tuple[int, ...]] = frozenset()
 
 
 def _choices(facts: Sequence[Fact], rows: AbstractSet[tuple[int, ...]]) -> list[Choice]:
+    if not rows:
+        return []
     ordered = sorted(rows) if len(rows) > 1 else rows
     return [tuple([facts[number - 1] for number in numbers]) for numbers in ordered]

@@ -168,6 +168,8 @@ class Layout:
     texts: dict[str, int] = field(default_factory=dict)
     users: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     """The rules that ask for each property."""
+    joined: set[tuple[str, int]] = field(default_factory=set)
+    """The properties that are compared with other properties, and not with constants alone."""
     rule: int = 0
     """The rule that is being compiled."""
 
@@ -213,12 +215,14 @@ class Side:
         number: The property's number; -1 for a constant.
         constant: The constant.
         is_certain: Whether it is always known.
+        fact_type: The type of the message that has the property.
     """
 
     holder: str
     number: int
     constant: int = 0
     is_certain: bool = True
+    fact_type: str = CASE_TYPE
 
     @property
     def is_own(self) -> bool:
@@ -418,7 +422,7 @@ class Placer:
         fact_type = CASE_TYPE if holder == CASE else self._types[holder]
         certain = is_certain(value)
         number = self._layout.number(fact_type, Term(rename_value(value, {holder: OWN}), certain))
-        return Side("" if holder == at else holder, number, 0, certain)
+        return Side("" if holder == at else holder, number, 0, certain, fact_type)
 
     def _comparison(self, condition: Comparison, at: str, line: Line) -> Pair:
         left, right = self._side(condition.left, at), self._side(condition.right, at)
@@ -438,6 +442,8 @@ class Placer:
         return self._detached(condition, at, line)
 
     def _tests(self, operator: Operator, own: Side, other: Side) -> Pair:
+        if not other.is_constant:
+            self._layout.joined |= {(one.fact_type, one.number) for one in (own, other)}
         test = compare(operator, own.name(), other.operand())
         if self._is_plain or (own.is_certain and other.is_certain):
             return ((test,),), ((test,),)

@@ -25,6 +25,7 @@ from typing import Any
 
 import orjson
 
+from carnet.core.collection import collection_paused
 from carnet.core.errors import CarnetError
 from carnet.core.text import Text
 from carnet.rules.budget import COMBINATIONS_MAX
@@ -61,8 +62,11 @@ _ENVIRONMENT = {
 }
 
 Rows = list[list[Any]]
-Answer = list[Rows] | str
+Answer = list[Rows] | Text
 """What a batch matched, case by case; or why it was given up."""
+TRIES_MAX = 2
+"""How often a case is given to a worker before it is given up."""
+_ENDED = Text("the worker process ended", "工作进程已终止")
 
 
 @dataclass(slots=True)
@@ -256,20 +260,17 @@ class Pool:
 
     def _serve(self, worker: Worker, waiting: deque[Task]) -> Iterator[tuple[Task, Answer]]:
         """Write and read what is possible; yield the tasks that are thereby done."""
-        cause = None
-        try:
-            self._transfer(worker)
-        except OSError as error:
-            cause = str(error)
+        cause = None if self._transfer(worker) else _ENDED
         # Two answers may arrive at once: nothing more would come to wake us for the second.
         while worker.tasks and (answer := self._take(worker)) is not None:
             if "rows" not in answer:
-                cause = answer["cause"]
+                cause = Text(answer["cause"], answer["cause"])
                 break
             worker.deadline = time.monotonic() + self.deadline_s
             yield worker.tasks.popleft(), answer["rows"]
         if cause is None and worker.tasks and worker.deadline <= time.monotonic():
-            cause = f"no answer within {self.deadline_s:g} s"
+            seconds = f"{self.deadline_s:g}"
+            cause = Text(f"no answer within {seconds} s", f"{seconds} 秒内没有应答")
         if cause is not None and worker in self.workers:
             failed, rest = list(worker.tasks)[:1], list(worker.tasks)[1:]
             worker.tasks.clear()
@@ -279,26 +280,25 @@ class Pool:
                 yield from self._retry(task, cause, waiting)
 
     @staticmethod
-    def _transfer(worker: Worker) -> None:
-        """Write what is to be written and read what is there.
-
-        Raises:
-            OSError: The worker is gone.
-        """
+    def _transfer(worker: Worker) -> bool:
+        """Write what is to be written and read what is there; return whether the worker lives."""
         if worker.outgoing:
             try:
                 written = os.write(worker.sink, worker.outgoing)
                 worker.outgoing = worker.outgoing[written:]
             except BlockingIOError:
                 pass
+            except OSError:
+                # It reads no more, but its last word may still be there to be read.
+                worker.outgoing = memoryview(b"")
         try:
             data = os.read(worker.source, _READ_SIZE)
         except BlockingIOError:
-            return
-        if not data:
-            message = "the worker process ended"
-            raise OSError(message)
+            return True
+        except OSError:
+            return False
         worker.incoming += data
+        return bool(data)
 
     @staticmethod
     def _take(worker: Worker) -> dict[str, Any] | None:
@@ -312,12 +312,13 @@ class Pool:
         return answer
 
     @staticmethod
-    def _retry(task: Task, cause: str, waiting: deque[Task]) -> Iterator[tuple[Task, Answer]]:
-        if task.deaths:
+    def _retry(task: Task, cause: Text, waiting: deque[Task]) -> Iterator[tuple[Task, Answer]]:
+        deaths = task.deaths + 1
+        if deaths >= TRIES_MAX:
             yield task, cause
             return
         for index, payload in zip(task.indexes, task.payloads, strict=True):
-            waiting.append(Task([index], [payload], deaths=1))
+            waiting.append(Task([index], [payload], deaths))
 
 
 _pool: Pool | None = None
@@ -378,11 +379,11 @@ def _compiled(run: Run) -> tuple[Plan, Encoder]:
     return found[1], found[2]
 
 
-def _given_up(prepared: Prepared, cause: str) -> Decision:
+def _given_up(prepared: Prepared, cause: Text) -> Decision:
     """Return the decision on a case that the engine could not evaluate."""
     text = Text(
-        f"The live engine could not evaluate this case: {cause}.",
-        f"实时引擎无法评估该案件：{cause}。",
+        f"The live engine could not evaluate this case in {TRIES_MAX} attempts: {cause.en}.",
+        f"实时引擎尝试 {TRIES_MAX} 次仍无法评估该案件：{cause.zh}。",
     )
     return decision_of(prepared, (), [*prepared.errors, RuleError(CASE_RULE, text)])
 
@@ -393,7 +394,7 @@ class _InOrder:
     def __init__(self, ready: Iterable[Prepared]) -> None:
         self._ready = ready
         self._waiting: dict[int, Prepared] = {}
-        self._done: dict[int, dict[int, Matches] | str] = {}
+        self._done: dict[int, dict[int, Matches] | Text] = {}
         self._position = 0
 
     def numbered(self) -> Iterator[tuple[int, Prepared]]:
@@ -407,12 +408,12 @@ class _InOrder:
     def note(self, task: Task, answer: Answer, encoder: Encoder) -> None:
         """Take in what a batch matched."""
         for offset, index in enumerate(task.indexes):
-            if isinstance(answer, str):
+            if isinstance(answer, Text):
                 self._done[index] = answer
             else:
                 self._done[index] = encoder.decode(self._waiting[index], answer[offset])
 
-    def take(self) -> Iterator[tuple[Prepared, dict[int, Matches] | str]]:
+    def take(self) -> Iterator[tuple[Prepared, dict[int, Matches] | Text]]:
         """Yield the cases that are next and done."""
         while self._position in self._done:
             found = self._done.pop(self._position)
@@ -422,16 +423,21 @@ class _InOrder:
 
 def match_live(
     ready: Iterable[Prepared], pool: Pool | None = None
-) -> Iterator[tuple[Prepared, dict[int, Matches] | str]]:
+) -> Iterator[tuple[Prepared, dict[int, Matches] | Text]]:
     """Yield each prepared case, in their order, with what it matched or why it was given up.
 
     The cases are taken one by one as workers have room, so that a long run holds few of them.
     """
-    source = iter(ready)
+    with collection_paused():
+        yield from _match(iter(ready), pool or shared_pool())
+
+
+def _match(
+    source: Iterator[Prepared], pool: Pool
+) -> Iterator[tuple[Prepared, dict[int, Matches] | Text]]:
     first = next(source, None)
     if first is None:
         return
-    pool = pool or shared_pool()
     cases = _InOrder(itertools.chain([first], source))
     with pool.lock:
         plan, encoder = _compiled(first.case.run)
@@ -444,4 +450,4 @@ def match_live(
 def decide_live(ready: Iterable[Prepared], pool: Pool | None = None) -> Iterator[Decision]:
     """Yield the decision on each prepared case, in their order."""
     for one, found in match_live(ready, pool):
-        yield _given_up(one, found) if isinstance(found, str) else conclude(one, found)
+        yield _given_up(one, found) if isinstance(found, Text) else conclude(one, found)

@@ -6,8 +6,10 @@ asked: all that varies are the values these rules read.
 Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import getitem, itemgetter
 from typing import Any
 
 from carnet.core.clock import day_number, second_number
@@ -15,16 +17,20 @@ from carnet.facts.fact import Fact
 from carnet.rules.ast import FieldRef, Line
 from carnet.rules.case import Bindings, Case
 from carnet.rules.live.compile import Shard
-from carnet.rules.live.patterns import HIGHEST, LOWEST, OWN, Term
+from carnet.rules.live.patterns import CASE_TYPE, HIGHEST, LOWEST, OWN, Term
 from carnet.rules.parameters import Known
 
 _Read = Callable[[Fact, Bindings, Case, dict[str, int]], int | None]
 """Returns a value as the engine compares it, None where it is not known."""
 _UNDETERMINED = 2
+_UNNAMED = 0
+"""The number of all texts that no rule names, where a text is compared with named ones alone."""
+_SPELLED_MAX = 4096
+"""Values of one field that are kept as they were spelled."""
 
 
 class Texts:
-    """The numbers of texts: those of the pack, then for each case those it adds.
+    """The numbers of texts: those of the pack from 1, then for each case those it adds.
 
     Texts that no rule names are numbered case by case, so that equal ones and only those are equal
     and nothing is kept from one case to the next.
@@ -52,7 +58,7 @@ class Texts:
 # --- reading values ---------------------------------------------------------------------------
 
 
-def _field_reader(name: str, kind: str, texts: Texts) -> _Read:
+def _field_reader(name: str, kind: str, texts: Texts, *, is_joined: bool) -> _Read:
     """Return a reader of a field that a fact has itself, without the detour of an evaluator."""
     known, first = texts.known, texts.first
 
@@ -62,6 +68,10 @@ def _field_reader(name: str, kind: str, texts: Texts) -> _Read:
         if number is None and value is not None:
             number = own.setdefault(value, first + len(own))
         return number
+
+    def read_named_text(fact: Fact, _b: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
+        value: Any = fact.fields.get(name)
+        return None if value is None else known.get(value, _UNNAMED)
 
     def read_day(fact: Fact, _bindings: Bindings, _case: Case, _own: dict[str, int]) -> int | None:
         value = fact.fields.get(name)
@@ -79,15 +89,15 @@ def _field_reader(name: str, kind: str, texts: Texts) -> _Read:
 
     if name == "id":
         return read_id
-    readers = {"string": read_text, "date": read_day, "instant": read_second}
+    text = read_text if is_joined else read_named_text
+    readers = {"string": text, "date": read_day, "instant": read_second}
     return readers.get(kind, read_number)
 
 
-def _reader(term: Term, texts: Texts) -> _Read:
+def _reader(term: Term, texts: Texts, *, is_joined: bool) -> _Read:
     source = term.source
-    is_own = isinstance(source, FieldRef) and source.alias == OWN and not source.references
-    if isinstance(source, FieldRef) and is_own and not source.is_derived:
-        return _field_reader(source.name, source.kind, texts)
+    if isinstance(source, FieldRef) and not _needs_bindings(term):
+        return _field_reader(source.name, source.kind, texts, is_joined=is_joined)
     is_verdict = isinstance(source, Line)
 
     def read(_fact: Fact, bindings: Bindings, case: Case, own: dict[str, int]) -> int | None:
@@ -106,11 +116,78 @@ def _needs_bindings(term: Term) -> bool:
     return source.alias != OWN or bool(source.references) or source.is_derived
 
 
+def _kept_field(
+    term: Term, texts: Texts, *, is_joined: bool
+) -> tuple[str, Callable[[object], bool]]:
+    """Return the field whose values may be kept as they were spelled, and which of them.
+
+    Any other property has a name that no field has, so that nothing is ever kept of it.
+    """
+    source = term.source
+    if not isinstance(source, FieldRef) or source.name == "id" or _needs_bindings(term):
+        return "", lambda _value: False
+    if source.kind == "string" and is_joined:
+        return source.name, texts.known.__contains__
+    return source.name, lambda _value: True
+
+
 # --- writing properties -----------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Property:
+    """One property of a plain message that some rule that is asked reads.
+
+    Values come back over and over: dates, kinds, flags. How each is spelled is kept, so that most
+    messages are put together from texts that are there already.
+
+    Args:
+        number: Its number.
+        read: Returns its value.
+        users: The rules that read it.
+        name: The field that holds the value; empty where it is no field of the fact.
+        keeps: Whether a value is the same number in every case, which texts of a case are not.
+        spelled: How values of the field were spelled.
+    """
+
+    number: int
+    read: _Read
+    users: frozenset[int]
+    name: str
+    keeps: Callable[[object], bool]
+    spelled: dict[Any, str] = field(default_factory=dict)
+
+    def spell(self, value: int | None, raw: object) -> str:
+        """Return the property, and keep how a value of the field is spelled."""
+        text = f',"p{self.number}":{int(value or 0)}'
+        if raw is not None and self.keeps(raw) and len(self.spelled) < _SPELLED_MAX:
+            self.spelled[raw] = text
+        return text
+
+
+def _put_together(properties: Sequence[_Property], end: str) -> Callable[[str, Any], str]:
+    """Return what makes a message of its head and the fields of a fact, all spelled before.
+
+    It raises KeyError where one was not, or is absent. No field has the empty name, which stands
+    for what is no field. Most types have few properties that are asked for: these are written out,
+    which takes half of the time.
+    """
+    names = [one.name for one in properties]
+    memos = [one.spelled for one in properties]
+    if not names:
+        return lambda head, _fields: head + end
+    if len(names) == 1:
+        (name,), (memo,) = names, memos
+        return lambda head, fields: f"{head}{memo[fields[name]]}{end}"
+    if len(names) == 2:  # noqa: PLR2004  # written out, as the docstring says
+        (name, other), (memo, second) = names, memos
+        return lambda head, fields: f"{head}{memo[fields[name]]}{second[fields[other]]}{end}"
+    values_of = itemgetter(*names)
+    return lambda head, fields: f"{head}{''.join(map(getitem, memos, values_of(fields)))}{end}"
+
+
 class PlainWriter:
-    """Writes the properties of the messages of one type for plain forms.
+    """Writes the messages of one type for plain forms.
 
     Args:
         shard: The ruleset.
@@ -120,30 +197,50 @@ class PlainWriter:
     """
 
     def __init__(self, shard: Shard, fact_type: str, asked: frozenset[int], texts: Texts) -> None:
-        self._reads: list[_Read] = []
-        self._users: list[frozenset[int]] = []
-        self.needs_bindings = False
-        pattern = []
+        self._properties: list[_Property] = []
+        self._needs_own = False
+        unread = []
         for n, term in enumerate(shard.terms.get(fact_type, ())):
             users = shard.users[fact_type, n] & asked
-            pattern.append(f',"p{n}":%d' if users else f',"p{n}":0')
             if users:
-                self._reads.append(_reader(term, texts))
-                self._users.append(users)
-                self.needs_bindings |= _needs_bindings(term)
-        self._pattern = "".join(pattern) + "}"
+                is_joined = (fact_type, n) in shard.joined
+                read = _reader(term, texts, is_joined=is_joined)
+                kept = _kept_field(term, texts, is_joined=is_joined)
+                self._properties.append(_Property(n, read, users, *kept))
+                self._needs_own |= fact_type != CASE_TYPE and _needs_bindings(term)
+            else:
+                unread.append(f',"p{n}":0')
+        self._end = "".join(unread) + "}"
+        self._put_together = _put_together(self._properties, self._end)
 
-    def write(
-        self, fact: Fact, bindings: Bindings, case: Case, own: dict[str, int], unknown: set[int]
-    ) -> str:
-        """Return the properties; rules that ask for what is not known go to `unknown`."""
-        values = [read(fact, bindings, case, own) for read in self._reads]
-        if None in values:
-            for place, value in enumerate(values):
-                if value is None:
-                    unknown |= self._users[place]
-                    values[place] = 0
-        return self._pattern % tuple(values)
+    def messages(
+        self,
+        heads: Iterable[str],
+        facts: Iterable[Fact],
+        case: Case,
+        own: dict[str, int],
+        unknown: set[int],
+    ) -> list[str]:
+        """Return the messages of some facts; rules that ask what is not known go to `unknown`."""
+        result = []
+        put_together = self._put_together
+        for head, fact in zip(heads, facts, strict=True):
+            try:
+                result.append(put_together(head, fact.fields))
+            except KeyError:
+                result.append(head + self._spelled(fact, case, own, unknown) + self._end)
+        return result
+
+    def _spelled(self, fact: Fact, case: Case, own: dict[str, int], unknown: set[int]) -> str:
+        """Return the properties of a fact one by one."""
+        bindings: Bindings = {**case.named, OWN: fact} if self._needs_own else case.named
+        parts = []
+        for one in self._properties:
+            value = one.read(fact, bindings, case, own)
+            if value is None:
+                unknown |= one.users
+            parts.append(one.spell(value, fact.fields.get(one.name)))
+        return "".join(parts)
 
 
 class KleeneWriter:

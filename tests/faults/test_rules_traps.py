@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from carnet.core.errors import RulePackError
+from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.case import assemble
@@ -98,7 +99,7 @@ def test_trap__what_the_engine_cannot_read_ends_the_worker(
     """Codes of 101 and more: the memory of the process is not to be trusted afterwards."""
     plan = _plan(make_pack(tmp_path, rule(match=MATCH, when=["c.is_verified"])))
     ((_, answer),) = list(pool.run(plan, [Task([0], [f"0{harm}"])]))
-    assert isinstance(answer, str)
+    assert isinstance(answer, Text)
     assert pool.replaced == 2
 
 

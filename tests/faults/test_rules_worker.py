@@ -10,6 +10,7 @@ import durable_rules_engine
 import pytest
 
 from carnet.core.errors import RulePackError
+from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.case import assemble
@@ -100,7 +101,32 @@ def test_worker__that_one_case_kills_costs_that_case_alone(
     assert decided[:7] + decided[8:] == expected[:7] + expected[8:]
     assert decided[7].conformity == "undetermined"
     assert decided[7].errors[0].rule == "case"
-    assert "could not evaluate" in decided[7].errors[0].cause.en
+    assert decided[7].errors[0].cause == Text(
+        "The live engine could not evaluate this case in 2 attempts: the worker process ended.",
+        "实时引擎尝试 2 次仍无法评估该案件：工作进程已终止。",
+    )
+
+
+def test_worker__that_died_while_it_had_nothing_to_do_is_replaced(pack: Pack, pool: Pool) -> None:
+    """The first write to it fails, which counts as a death and is tried again."""
+    facts = _facts(60)
+    assert _decide(pack, facts, pool) == _reference(pack, facts)
+    for worker in pool.workers:
+        worker.process.kill()
+        worker.process.wait()
+    assert _decide(pack, facts, pool) == _reference(pack, facts)
+    assert pool.replaced == 2
+
+
+def test_worker__last_word_is_read_although_it_can_no_longer_be_written_to(
+    pack: Pack, pool: Pool
+) -> None:
+    plan, messages = _messages(pack)
+    pool.size = 1
+    bad = [Task([n], [f"0{json.dumps(messages[:-1])}"]) for n in range(4)]
+    answers = [str(answer) for _, answer in pool.run(plan, bad)]
+    assert len(answers) == 4
+    assert all("lost a message" in answer for answer in answers)
 
 
 def test_worker__that_stands_still_is_replaced_at_its_deadline(
@@ -201,7 +227,7 @@ def test_trap__number_the_engine_cannot_read_is_noticed(
 ) -> None:
     plan, messages = _messages(pack)
     messages[0]["p0"] = number
-    assert isinstance(_answer(plan, messages, pool), str)
+    assert isinstance(_answer(plan, messages, pool), Text)
     assert pool.replaced == 2
 
 
@@ -223,7 +249,7 @@ def test_trap__many_rules_about_one_fact_are_spread_over_rulesets(tmp_path: Path
 def test_trap__messages_hold_integers_alone(pack: Pack) -> None:
     _, messages = _messages(pack)
     for message in messages:
-        assert {"id", "sid", "t", "k", "z", "n"} <= message.keys()
+        assert {"id", "sid", "t", "k", "n"} <= message.keys()
         assert {type(value) for name, value in message.items() if name not in {"id", "sid"}} == {
             int
         }
