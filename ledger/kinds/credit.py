@@ -54,14 +54,19 @@ DATA_POINT: Final = RecordKind(
 )
 
 FIGURE_RECORDS_MAX: Final = 150
-"""Records that one figure names: more would not fit into one disclosure."""
+"""Records that one figure names one by one: more would not fit into one disclosure."""
 
 _FIGURE = shape.obj(
-    {"records": shape.array(shape.digest, FIGURE_RECORDS_MAX, is_set=True)},
-    {"value": shape.integer(), "causes": shape.array(shape.name, LIST_MAX, is_set=True)},
+    {"recordCount": shape.integer(0), "recordsDigest": shape.digest},
+    {
+        "records": shape.array(shape.digest, FIGURE_RECORDS_MAX, is_set=True),
+        "value": shape.integer(),
+        "causes": shape.array(shape.name, LIST_MAX, is_set=True),
+    },
 )
-"""A figure and the hashes of the records it rests on; without value where it is undetermined, by
-the rules named as causes."""
+"""A figure, how many records it rests on, the SHA-256 of the canonical list of their hashes, and
+the list itself where it is not too long. Without value it is undetermined, by the rules named as
+causes."""
 
 PASSPORT_FIGURES: Final = (
     "tier",

@@ -12,6 +12,7 @@ from carnet.cli.commands import (
     anchor,
     chain,
     confirm,
+    data_point,
     demo,
     erase,
     evaluation,
@@ -21,6 +22,7 @@ from carnet.cli.commands import (
     key,
     ledger,
     pack,
+    passport,
     receivable,
     review,
     serve,
@@ -77,6 +79,7 @@ def _root(
 anchor.register(app)
 chain.register(app)
 confirm.register(pack.app)
+data_point.register(app)
 demo.register(app)
 erase.register(app)
 evaluation.register(app)
@@ -86,6 +89,7 @@ keeper.register(app)
 key.register(app)
 ledger.register(app)
 pack.register(app)
+passport.register(app)
 receivable.register(app)
 review.register(app)
 serve.register(app)
