@@ -382,7 +382,7 @@ FROM product p;
 """
 
 
-_LISTED = (
+_LISTED_FINDINGS = (
     "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END FROM r_finding"
 )
 
@@ -420,7 +420,7 @@ def _duckdb_findings() -> None:
 
     def evaluate(connection: Any) -> list[Match]:
         connection.execute(findings)
-        found: list[Match] = connection.execute(_LISTED).fetchall()
+        found: list[Match] = connection.execute(_LISTED_FINDINGS).fetchall()
         connection.execute("DROP TABLE matched; DROP TABLE r_finding; DROP TABLE r_case")
         return found
 

@@ -5,54 +5,20 @@ Source: docs/spec/pack-format.md, PF-53.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from carnet.core.text import Text
-from carnet.rules.ast import (
-    Call,
-    Comparison,
-    Condition,
-    FieldRef,
-    Line,
-    Lookup,
-    Membership,
-    Pack,
-    Presence,
-    Rule,
-    Value,
-)
+from carnet.rules.ast import Line, Pack, Rule
 from carnet.rules.check.report import Defect, warning
+from carnet.rules.renaming import rename_condition
 
 COMPARED_MAX = 200_000
 """Pairs of rules that are compared; a pack of this size has other troubles."""
 _Key = object
 
 
-def _value(value: Value, names: Mapping[str, str]) -> Value:
-    if isinstance(value, FieldRef):
-        return replace(value, alias=names.get(value.alias, value.alias))
-    if isinstance(value, Call | Lookup):
-        return replace(value, arguments=tuple(_value(one, names) for one in value.arguments))
-    return value
-
-
-def _condition(condition: Condition, names: Mapping[str, str]) -> Condition:
-    if isinstance(condition, Comparison):
-        left, right = _value(condition.left, names), _value(condition.right, names)
-        return replace(condition, left=left, right=right)
-    if isinstance(condition, Presence):
-        field = _value(condition.field, names)
-        assert isinstance(field, FieldRef), "renaming keeps a field a field"
-        return replace(condition, field=field)
-    if isinstance(condition, Membership) and isinstance(condition.items, Lookup):
-        items = _value(condition.items, names)
-        assert isinstance(items, Lookup), "renaming keeps a lookup a lookup"
-        return replace(condition, value=_value(condition.value, names), items=items)
-    return replace(condition, value=_value(condition.value, names))
-
-
 def _line(line: Line, names: Mapping[str, str]) -> _Key:
-    return frozenset(_condition(condition, names) for condition in line.conditions)
+    return frozenset(rename_condition(condition, names) for condition in line.conditions)
 
 
 @dataclass(frozen=True, slots=True)

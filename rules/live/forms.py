@@ -36,7 +36,7 @@ from carnet.rules.live.patterns import (
     refusal,
     too_many_patterns,
 )
-from carnet.rules.live.renaming import rename_line
+from carnet.rules.renaming import rename_line
 
 JOINS_MAX = 24
 NEGATIONS_MAX = 16
@@ -233,9 +233,17 @@ class RuleCompiler:
 
 
 def _is_join(test: Mapping[str, Any]) -> bool:
-    ((_, value),) = test.items()
-    inner = next(iter(value.values())) if isinstance(value, dict) else value
-    return isinstance(inner if not isinstance(value, dict) else value, dict)
+    """Return whether a test compares with a property of another message, or of the same one.
+
+    >>> _is_join({"$lt": {"p0": 5}}), _is_join({"p0": 5}), _is_join({"$or": [{"p0": 5}]})
+    (False, False, False)
+    >>> _is_join({"$lt": {"p0": {"m0": "p1"}}}), _is_join({"k": {"case": "k"}})
+    (True, True)
+    """
+    ((key, value),) = test.items()
+    if key.startswith("$") and isinstance(value, dict):
+        (value,) = value.values()
+    return isinstance(value, dict)
 
 
 def _own_names(tests: Conjunction) -> list[str]:

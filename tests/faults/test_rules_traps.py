@@ -151,6 +151,13 @@ def test_trap__joins_at_their_limit_are_decided_and_beyond_refused(
     assert "joins one fact by more than" in _first(beyond)
 
 
+def test_trap__comparisons_with_constants_are_no_joins(tmp_path: Path, pool: Pool) -> None:
+    lines = [f"add_days(c.issued_on, {n}) < as_of" for n in range(24)]
+    pack = make_pack(tmp_path, rule(match=MATCH, when=lines))
+    (decision,) = _agree(pack, [listing(), product(), certificate()], pool)
+    assert len(decision.findings) == 1
+
+
 def test_trap__many_conditions_on_one_fact(tmp_path: Path, pool: Pool) -> None:
     """Siblings hang the engine at 512: a rule has 24 lines, with at most 64 alternatives."""
     lines = [f"add_days(c.issued_on, {n}) < as_of" for n in range(20)]

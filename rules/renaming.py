@@ -1,6 +1,6 @@
 """Lines of a rule under other aliases.
 
-Source: docs/adr/0006-durable-rules-safe-profile.md.
+Source: docs/adr/0006-durable-rules-safe-profile.md; docs/spec/pack-format.md, PF-53.
 """
 
 from collections.abc import Mapping
