@@ -48,8 +48,8 @@ from carnet.rules.ast import (
 )
 from carnet.rules.case import Bindings, Case, Run, field_of
 from carnet.rules.format.section import defect
-from carnet.rules.renaming import rename_condition, rename_value
 from carnet.rules.parameters import Known, Unknown
+from carnet.rules.renaming import rename_condition, rename_value
 from carnet.rules.values import is_stored, line_holds, value_of, verdict_of
 
 CASE = "case"
