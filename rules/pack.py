@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from os.path import lexists
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,13 +114,27 @@ def _named_files(inner: Path, folder: Path) -> Iterator[Path]:
         yield path
 
 
+def _check_regular(path: Path, name: str) -> None:
+    """Refuse what is no file: a pipe or a device never ends."""
+    if path.is_symlink() or not path.is_file():
+        raise _refuse(
+            "CRN-R-002",
+            name,
+            f"{name} is no regular file but a link, a folder, a pipe or a device.",
+            f"{name} 不是普通文件，而是链接、文件夹、管道或设备。",
+            Text("A pack holds real files.", "规则包只能包含真实文件。"),
+        )
+
+
 def read_files(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every YAML file of a pack by its relative name.
 
     Raises:
         RulePackError: The folder is no pack, holds what does not belong there, or is too large.
     """
-    if not folder.is_dir() or not (folder / "pack.yaml").is_file():
+    if folder.is_dir() and lexists(folder / "pack.yaml"):
+        _check_regular(folder / "pack.yaml", "pack.yaml")
+    else:
         raise _refuse(
             "CRN-R-001",
             str(folder),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 
 from carnet.core.errors import NotFoundError
@@ -10,6 +11,8 @@ from carnet.rules.format.section import VERSION
 
 SHELF = Path(__file__).parent / "packs"
 """The packs that come with the program."""
+_NAME_LENGTH_MAX = 1_000
+"""Characters of a name that is looked for; file systems know none that are much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,21 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def versions_in(folder: Path) -> list[ShelvedPack]:
-    """Return the versions that a pack's folder holds, oldest first."""
+def _named_like_versions(folder: Path) -> list[Path]:
+    """Return the folders in a folder that have the name of a version, oldest first."""
     if not folder.is_dir():
         return []
-    found = [
+    found = [inner for inner in folder.iterdir() if VERSION.fullmatch(inner.name)]
+    return sorted(found, key=lambda inner: version_key(inner.name))
+
+
+def versions_in(folder: Path) -> list[ShelvedPack]:
+    """Return the versions that a pack's folder holds, oldest first."""
+    return [
         ShelvedPack(folder.name, inner.name, inner)
-        for inner in folder.iterdir()
-        if VERSION.fullmatch(inner.name) and (inner / "pack.yaml").is_file()
+        for inner in _named_like_versions(folder)
+        if (inner / "pack.yaml").is_file()
     ]
-    return sorted(found, key=lambda pack: version_key(pack.version))
 
 
 def shelved_packs(shelf: Path = SHELF) -> Iterator[ShelvedPack]:
@@ -64,10 +72,14 @@ def _missing(name: str, shelf: Path) -> NotFoundError:
 def find_pack(name: str, shelf: Path = SHELF) -> Path:
     """Return the folder of a pack named by folder, by ``ID`` (newest version) or ``ID@VERSION``.
 
+    What is there but no pack is returned as well: reading it tells what is wrong with it.
+
     Raises:
         NotFoundError: There is none.
     """
     folder = Path(name)
+    if len(name) > _NAME_LENGTH_MAX:
+        raise _missing(f"{name[:40]}...", shelf)
     if (folder / "pack.yaml").is_file():
         return folder
     versions = versions_in(folder)
@@ -76,9 +88,11 @@ def find_pack(name: str, shelf: Path = SHELF) -> Path:
         versions = versions_in(shelf / identifier)
         if version:
             versions = [pack for pack in versions if pack.version == version]
-    if not versions:
+    if versions:
+        return versions[-1].folder
+    if not lexists(folder):
         raise _missing(name, shelf)
-    return versions[-1].folder
+    return folder
 
 
 def find_earlier(name: str, folder: Path, shelf: Path = SHELF) -> Path:
@@ -104,12 +118,14 @@ def find_earlier(name: str, folder: Path, shelf: Path = SHELF) -> Path:
 def find_packs(name: str, shelf: Path = SHELF) -> list[Path]:
     """Return the folders of every pack below a folder, or of the one pack a name means.
 
+    Below a folder, whatever is named like a version is one: none is passed over for what it lacks.
+
     Raises:
         NotFoundError: There is none.
     """
     folder = Path(name)
-    if folder.is_dir() and not (folder / "pack.yaml").is_file() and not versions_in(folder):
-        below = [pack.folder for pack in shelved_packs(folder)]
-        if below:
-            return below
-    return [find_pack(name, shelf)]
+    is_folder = len(name) <= _NAME_LENGTH_MAX and folder.is_dir()
+    if not is_folder or lexists(folder / "pack.yaml") or versions_in(folder):
+        return [find_pack(name, shelf)]
+    below = [inner for owner in sorted(folder.iterdir()) for inner in _named_like_versions(owner)]
+    return below or [find_pack(name, shelf)]

@@ -1,6 +1,7 @@
 """carnet eval and carnet pack: output, exit codes, refusals."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ def test_eval__reads_stdin_and_explains(tmp_path: Path) -> None:
         ({"as_of": "31/02/2026"}, InputError),
         ({"as_of": "2019-01-01"}, InputError),
         ({"pack": "nothing"}, NotFoundError),
-        ({"pack": "../../etc"}, NotFoundError),
+        ({"pack": "../../nothing"}, NotFoundError),
+        ({"pack": "x" * 5_000}, NotFoundError),
     ],
 )
 def test_eval__refuses_what_it_cannot_use(
@@ -151,6 +153,25 @@ def test_check__tells_a_folder_that_is_not_named_after_the_pack(
         assert [one for one in found if one[0] == "CRN-R-180"] == (
             [(code, severity)] if code else []
         )
+
+
+def test_check__passes_over_no_version_of_a_folder_of_packs(tmp_path: Path) -> None:
+    write_pack(tmp_path / "sample" / "1", ENDED)
+    (tmp_path / "sample" / "2").mkdir()
+    os.mkfifo(write_pack(tmp_path / "piped" / "1", ENDED) / "x")
+    (tmp_path / "piped" / "1" / "pack.yaml").unlink()
+    (tmp_path / "piped" / "1" / "x").rename(tmp_path / "piped" / "1" / "pack.yaml")
+    code, output = _run("pack", "check", str(tmp_path), "--format", "json")
+    found = [[one["code"] for one in pack["defects"]] for pack in json.loads(output)["packs"]]
+    assert (code, found[0], found[2]) == (2, ["CRN-R-002"], ["CRN-R-001"])
+    assert "CRN-R-002" not in found[1]
+
+
+def test_check__tells_why_a_folder_is_no_pack(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for name, told in ((".", "no pack.yaml"), ("loop", "no pack.yaml")):
+        code, output = _run("pack", "check", str(tmp_path / name))
+        assert (code, told in output) == (2, True)
 
 
 def test_pack_test__never_stops_at_the_first_failure(tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ def _put(folder: Path, name: str, data: bytes) -> None:
     (folder / name).write_bytes(data)
 
 
+def _sparse(folder: Path) -> None:
+    _put(folder, "rules/z.yaml", b"")
+    os.truncate(folder / "rules/z.yaml", 1 << 30)
+
+
 def _with_rule(folder: Path, **changes: Any) -> None:
     write_pack(folder, rule(**changes))
 
@@ -196,6 +201,7 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: _put(f, "rules/z.yaml", b"# " + b"x" * 1024 * 1024),
         "at most 1048576 are read",
     ),
+    "a gigabyte without content": (_sparse, "more than 200 files or 8388608 bytes"),
     "200,000 values in a line": (
         lambda f: _put(f, "rules/z.yaml", b"rules: [" + b"1," * 300_000 + b"1]"),
         "more than 200000 values",
@@ -208,7 +214,7 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "symbolic link": (_link, "does not belong in a pack"),
     "linked folder": (_folder_link, "symbolic link"),
     "pipe": (_pipe, "does not belong in a pack"),
-    "pipe as pack.yaml": (_pipe_as_header, "There is no rule pack"),
+    "pipe as pack.yaml": (_pipe_as_header, "pack.yaml is no regular file"),
     "device": (_device, "does not belong in a pack"),
     "file name with a line break": (_file_name_with_newline, "does not belong in a pack"),
     "hidden file": (_hidden_file, "does not belong in a pack"),
