@@ -26,7 +26,7 @@ from carnet.ledger.note import (
     sign_note,
     verify_note,
 )
-from carnet.ledger.signer import Signer, verify_signature
+from carnet.ledger.signer import Signer, sign_checked, verify_signature
 
 TIMESTAMP_SIZE = 8
 TIMESTAMP_MAX = 2**63 - 1
@@ -147,7 +147,7 @@ def cosign(checkpoint: Checkpoint, name: str, signer: Signer, at: datetime) -> N
     """
     timestamp = int(at.timestamp())
     assert 0 < timestamp <= TIMESTAMP_MAX, "a time after the epoch"
-    signature = signer.sign(_cosigned_message(checkpoint.to_body(), timestamp))
+    signature = sign_checked(signer, _cosigned_message(checkpoint.to_body(), timestamp))
     identity = key_id(name, COSIGNATURE_V1, signer.public_key)
     return NoteSignature(name, identity, timestamp.to_bytes(TIMESTAMP_SIZE, "big") + signature)
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from carnet.core.errors import CheckpointError
 from carnet.core.text import Text
 from carnet.ledger.encoding import base64_decode, base64_encode
-from carnet.ledger.signer import Signer, check_public_key, verify_signature
+from carnet.ledger.signer import Signer, check_public_key, sign_checked, verify_signature
 
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04
@@ -197,7 +197,7 @@ def sign_note(text: str, name: str, signer: Signer) -> NoteSignature:
     """Return the plain Ed25519 signature of a note's text."""
     assert text.endswith("\n"), "the text of a note ends in a newline"
     assert _NAME.fullmatch(name), "a key name has no space and no plus"
-    signature = signer.sign(text.encode())
+    signature = sign_checked(signer, text.encode())
     return NoteSignature(name, key_id(name, ED25519, signer.public_key), signature)
 
 

@@ -13,7 +13,7 @@ from carnet.core.clock import format_instant
 from carnet.core.errors import SignatureError
 from carnet.core.text import Text
 from carnet.ledger.encoding import multibase_decode, multibase_encode
-from carnet.ledger.signer import Signer, verify_signature
+from carnet.ledger.signer import Signer, sign_checked, verify_signature
 
 CRYPTOSUITE = "eddsa-jcs-2022"
 PROOF_TYPE = "DataIntegrityProof"
@@ -55,7 +55,7 @@ def add_proof(
     """Return a document with its proof. Source: section 3.3.1."""
     assert "proof" not in document, "a document is signed once"
     options = proof_options(document, verification_method, created)
-    value = multibase_encode(signer.sign(hash_data(document, options)))
+    value = multibase_encode(sign_checked(signer, hash_data(document, options)))
     return {**document, "proof": {**options, "proofValue": value}}
 
 

@@ -101,3 +101,18 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> Non
                 f"签名在密钥 {public_key[:40].hex()} 下核验失败。",
             ),
         ) from error
+
+
+def sign_checked(signer: Signer, message: bytes) -> bytes:
+    """Return the signature of a message, shown to verify if it was made outside this process.
+
+    A token that is faulty, or that signs with another key than it says, would otherwise leave a
+    record, a checkpoint or an act that nobody can verify, in a place where nothing is taken back.
+
+    Raises:
+        SignatureError: The signer gave something else.
+    """
+    signature = signer.sign(message)
+    if not isinstance(signer, Ed25519Signer):
+        verify_signature(signer.public_key, message, signature)
+    return signature
