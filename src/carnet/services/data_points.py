@@ -188,7 +188,7 @@ def record_data_points(
             found = stage_statement(connection, issuer, statement, clock)
             keep(connection, vault, about, found, clock)
             issued.append(found)
-        crash_point("data-points.before-commit")
+        crash_point("datapoints.before-commit")
     return Recorded(tuple(issued))
 
 

@@ -143,7 +143,15 @@ def days_of(pack: Pack, confirmed: Collection[str], name: str, as_of: date) -> i
     """
     parameter = pack.parameters[name]
     value = value_in_force(parameter, as_of)
-    if value is None or (parameter.status == "U" and name not in confirmed):
+    if value is None:
+        raise _refuse(
+            "CRN-L-076",
+            f"{pack.id} {pack.version} draws no passports for {as_of}: {name} had no value then.",
+            f"{pack.id} {pack.version} 不能为 {as_of} 计算护照：{name} 当时没有取值。",
+            "Name a later quarter.",
+            "请指定之后的季度。",
+        )
+    if parameter.status == "U" and name not in confirmed:
         raise _refuse(
             "CRN-L-073",
             f"The parameter {name} of {pack.id} {pack.version} is not confirmed, so nobody can say "
@@ -328,11 +336,12 @@ def issue_passport(
     about = Subject(SELLER_TYPE, seller)
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
         pseudonym = pseudonym_of(connection, about, clock)
-        members = _members(connection, drawn, seller, wanted, day)
         standing = standing_record(connection, PASSPORT, pseudonym)
-        number = 1
         if standing is not None:
             _require_not_earlier(standing, wanted)
+        members = _members(connection, drawn, seller, wanted, day)
+        number = 1
+        if standing is not None:
             if not is_revoked(connection, standing) and _says(connection, vault, standing, members):
                 return PassportIssued(standing, drawn.decision, is_new=False)
             number = len(passports_of(connection, pseudonym)) + 1

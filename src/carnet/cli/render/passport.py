@@ -27,7 +27,9 @@ code{font-size:.8rem;overflow-wrap:anywhere}
 .state{padding:.5rem .75rem;border:2px solid #1a1a1a;font-weight:bold}
 .state.current{border-color:#00602b;color:#00602b}
 .state.bad{border-color:#a30000;color:#a30000}
-.qr{width:11rem;height:11rem;float:right;margin:0 0 1rem 1rem}
+header{display:flex;gap:1.5rem;justify-content:space-between;align-items:flex-start}
+header>div{flex:1}
+.qr{width:11rem;height:11rem;flex:none}
 #en:checked~main [lang=zh],#zh:checked~main [lang=en]{display:none}
 label{margin-right:1rem}
 @media print{input,label{display:none}}
@@ -171,8 +173,9 @@ def passport_page(passport: Passport, members: Sequence[str], today: date, langu
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
         f"<title>{escape(title.zh if language == 'zh' else title.en)}</title>\n"
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n{choices}\n<main>\n{_code(passport)}\n"
-        f"<h1>{_both(title)}</h1>\n{_state(passport, today)}\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{choices}\n<main>\n<header>\n"
+        f"<div><h1>{_both(title)}</h1>\n{_state(passport, today)}</div>\n{_code(passport)}\n"
+        "</header>\n"
         f'<table id="figures">{rows}</table>\n{_undisclosed(hidden)}\n'
         f'<table id="record">{_facts(passport)}</table>\n<p>{_both(_HOW)}</p>\n'
         "</main>\n</body>\n</html>\n"
