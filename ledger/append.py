@@ -28,11 +28,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from carnet.core.clock import Clock, format_instant
 from carnet.core.crash import crash_point
-from carnet.core.digests import LeafHash
 from carnet.core.errors import LedgerError, LedgerFatalError, VerificationError
 from carnet.core.text import Text
 from carnet.ledger.checkpoint import (
@@ -43,24 +42,35 @@ from carnet.ledger.checkpoint import (
     verify_checkpoint,
     with_signatures,
 )
-from carnet.ledger.merkle import NodeId, append_leaves, leaf_hash, root_hash, root_nodes
+from carnet.ledger.merkle import NodeId, append_leaves, root_hash, root_nodes
 from carnet.ledger.note import ED25519, NoteSignature, VerifierKey
 from carnet.ledger.publishing import Published, rolled_back, unpublished
 from carnet.ledger.reader import (
     Head,
     LogReader,
-    batches,
     check_log,
     read_head,
     state_unknown,
 )
 from carnet.ledger.record import Record
 from carnet.ledger.signer import Signer
+from carnet.ledger.staging import (
+    RECORD_COLUMNS,
+    Leaf,
+    Stored,
+    find_fresh,
+    find_stored,
+    leaf_of,
+    record_rows,
+    stage_records,
+)
 from carnet.ledger.together import Request, Together
 from carnet.store.direct import Direct, Row, writing_directly
 from carnet.store.engine import reading
 from carnet.store.locks import Lock
 from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
+
+__all__ = ("Cosigner", "Log", "stage_records")
 
 TOGETHER_MAX: Final = 5_000
 """Records of several requests that are committed at once."""
@@ -70,134 +80,43 @@ Cosigner = Callable[[Checkpoint], NoteSignature]
 
 _NEWEST_NOTE: Final = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
 
-_STORED: Final = """
-    SELECT record.record_id, record.record_hash, log_entry."index" FROM record
-    LEFT JOIN log_entry ON log_entry.record_hash = record.record_hash
-    WHERE record.record_id IN ({})
-"""
-"""To be filled with question marks, never with a value."""
 
-_RECORD_COLUMNS: Final = (
-    *("record_hash", "kind", "record_id", "issuer", "subject", "supersedes"),
-    *("decision_digest", "created_at", "body"),
-)
+class _Ask(NamedTuple):
+    """Records to append; those that are staged are looked up first."""
+
+    leaves: list[Leaf]
+    are_staged: bool
 
 
-class _Leaf(NamedTuple):
-    """What the log needs of a record; it follows from the record alone."""
-
-    record: Record
-    record_hash: bytes
-    kind: str
-    subject: bytes | None
-    supersedes: bytes | None
-    entry: bytes
-    leaf_hash: LeafHash
+_Asked = Request[_Ask, list[int]]
 
 
-def _leaf_of(record: Record) -> _Leaf:
-    entry = record.entry
-    data = entry.to_bytes()
-    return _Leaf(
-        record=record,
-        record_hash=entry.record_hash,
-        kind=entry.kind,
-        subject=entry.subject,
-        supersedes=entry.supersedes,
-        entry=data,
-        leaf_hash=leaf_hash(data),
-    )
+class _KnownError(Exception):
+    """A record that was taken for new is stored already."""
 
 
-class _Stored(NamedTuple):
-    """Where a record that is stored stands; it waits while it has no place in the log."""
-
-    record_hash: bytes
-    place: int | None
-
-
-def _stored(direct: Direct, leaves: Sequence[_Leaf]) -> dict[str, _Stored]:
-    """Return which of some records are stored, by their identifiers."""
-    found: dict[str, _Stored] = {}
-    for group in batches([leaf.record.record_id for leaf in leaves]):
-        query = _STORED.format(", ".join("?" * len(group)))
-        found |= {row[0]: _Stored(row[1], row[2]) for row in direct.rows(query, group)}
-    return found
-
-
-def _fresh(leaves: Sequence[_Leaf], stored: Mapping[str, bytes]) -> dict[str, _Leaf]:
-    """Return the records, by identifier, that are not among the stored ones.
-
-    Raises:
-        LedgerError: Another record has the same identifier.
-    """
-    fresh: dict[str, _Leaf] = {}
-    for leaf in leaves:
-        name = leaf.record.record_id
-        known = fresh[name].record_hash if name in fresh else stored.get(name)
-        if known is None:
-            fresh[name] = leaf
-        elif known != leaf.record_hash:
-            raise LedgerError(
-                "CRN-L-008",
-                Text(f"Another record has the id {name}.", f"已有其他记录使用标识 {name}。"),
-                Text("A record is never changed: issue a new one.", "记录不可修改：请另行签发。"),
-            )
+def _all_fresh(requests: Sequence[_Asked], known: Mapping[str, bytes]) -> dict[str, Leaf]:
+    """Return the records that are not stored; a request that cannot be staged gets its error."""
+    fresh: dict[str, Leaf] = {}
+    known = dict(known)
+    for request in requests:
+        try:
+            found = find_fresh(request.asked.leaves, known)
+        except LedgerError as error:
+            request.error = error
+            continue
+        fresh |= found
+        known |= {name: leaf.record_hash for name, leaf in found.items()}
     return fresh
 
 
-def _insert_records(
-    direct: Direct,
-    fresh: Mapping[str, _Leaf],
-    clock: Clock,
-    decisions: Mapping[str, bytes] | None = None,
-) -> None:
-    if not fresh:
-        return
-    now = direct.stored_instant(clock.now())
-    decided = decisions or {}
-    rows: list[Row] = [
-        (
-            *(leaf.record_hash, leaf.kind, name, leaf.record.issuer, leaf.subject),
-            *(leaf.supersedes, decided.get(name), now, leaf.record.body),
-        )
-        for name, leaf in fresh.items()
-    ]
-    direct.insert(RECORD.name, _RECORD_COLUMNS, rows)
-
-
-def stage_records(
-    connection: Connection,
-    records: Sequence[Record],
-    clock: Clock,
-    decisions: Mapping[str, bytes] | None = None,
-) -> None:
-    """Store the records that are not stored yet, to wait for the next append.
-
-    Args:
-        connection: Of a transaction that holds `Lock.LOG_HEAD`.
-        records: Signed records.
-        clock: Gives the time of staging.
-        decisions: The digest of the stored decision that a record id attests.
-
-    Raises:
-        LedgerError: Another record has the same identifier.
-    """
-    leaves, direct = [_leaf_of(record) for record in records], Direct.of(connection)
-    stored = {name: row.record_hash for name, row in _stored(direct, leaves).items()}
-    _insert_records(direct, _fresh(leaves, stored), clock, decisions)
-
-
-_Asked = Request[list[_Leaf], list[int]]
-
-
-def _waiting(requests: Sequence[_Asked], stored: Mapping[str, _Stored]) -> list[_Leaf]:
+def _waiting(requests: Sequence[_Asked], stored: Mapping[str, Stored]) -> list[Leaf]:
     """Return the records that have no place in the log yet, each once, in the order asked."""
     leaves = {
         leaf.record_hash: leaf
         for request in requests
         if request.error is None
-        for leaf in request.asked
+        for leaf in request.asked.leaves
         if stored[leaf.record.record_id].place is None
     }
     return list(leaves.values())
@@ -253,7 +172,7 @@ class Log(LogReader):
         self._cosigners = tuple(cosigners)
         self._former = tuple(key for key in former if key.name == origin)
         self._published = Published(published, self._verify, publish_pause_s)
-        self._together = Together(self._append_all, len, TOGETHER_MAX)
+        self._together = Together(self._append_all, lambda ask: len(ask.leaves), TOGETHER_MAX)
         self._tip = _Tip(None, {})
         self._compared: SignedCheckpoint | None = None
         self.origin = origin
@@ -269,63 +188,84 @@ class Log(LogReader):
         """The key that checkpoints of this log verify under."""
         return VerifierKey(self.origin, ED25519, self._signer.public_key)
 
-    def append(self, records: Sequence[Record]) -> list[int]:
+    def append(self, records: Sequence[Record], *, are_staged: bool = False) -> list[int]:
         """Return the places of records in the log, appending those that have none.
+
+        Args:
+            records: Signed records.
+            are_staged: Whether they probably are stored; if not, that is noticed.
 
         Raises:
             LedgerError: A record cannot be staged.
             LedgerFatalError: Time or size would go back, or the stored log is damaged.
         """
         crash_point("append.before-stage")
-        return self._together.ask([_leaf_of(record) for record in records]) if records else []
+        if not records:
+            return []
+        return self._together.ask(_Ask([leaf_of(record) for record in records], are_staged))
 
     def append_pending(self) -> list[int]:
         """Append every staged record and return their places."""
-        return self.append(self.pending_records())
+        return self.append(self.pending_records(), are_staged=True)
 
     def _append_all(self, requests: Sequence[_Asked]) -> None:
         """Append what several threads ask for, in one transaction, and answer them."""
+        are_staged = any(request.asked.are_staged for request in requests)
         with self._published.held():
             if self._cosigners:
                 with writing_directly(self._engine, Lock.LOG_HEAD) as direct:
                     self._take_up(direct, requests)
-            with writing_directly(self._engine, Lock.LOG_HEAD) as direct:
-                stored = self._take_up(direct, requests)
-                waiting = _waiting(requests, stored)
-                tip, start = self._sequence(direct, waiting)
-                crash_point("append.before-commit")
-            crash_point("append.after-commit")
-            self._tip = tip
-            if waiting and tip.head is not None:
-                self._published.offer(tip.head.signed)
+            try:
+                self._append_once(requests, are_new=not (self._cosigners or are_staged))
+            except _KnownError:
+                for request in requests:
+                    request.error = None
+                self._append_once(requests, are_new=False)
+
+    def _append_once(self, requests: Sequence[_Asked], *, are_new: bool) -> None:
+        with writing_directly(self._engine, Lock.LOG_HEAD) as direct:
+            stored = self._take_up(direct, requests, are_new=are_new)
+            waiting = _waiting(requests, stored)
+            tip, start = self._sequence(direct, waiting)
+            crash_point("append.before-commit")
+        crash_point("append.after-commit")
+        self._tip = tip
+        if waiting and tip.head is not None:
+            self._published.offer(tip.head.signed)
         placed = {leaf.record_hash: start + offset for offset, leaf in enumerate(waiting)}
         for request in requests:
-            found = [stored[leaf.record.record_id] for leaf in request.asked if not request.error]
-            request.answer = [
-                placed[row.record_hash] if row.place is None else row.place for row in found
-            ]
+            if request.error is None:
+                found = [stored[leaf.record.record_id] for leaf in request.asked.leaves]
+                request.answer = [
+                    placed[row.record_hash] if row.place is None else row.place for row in found
+                ]
 
-    def _take_up(self, direct: Direct, requests: Sequence[_Asked]) -> dict[str, _Stored]:
+    def _take_up(
+        self, direct: Direct, requests: Sequence[_Asked], *, are_new: bool = False
+    ) -> dict[str, Stored]:
         """Stage what is not staged yet, and return where all of it stands.
 
         A request whose records cannot be staged gets its error here, the others go on.
+
+        Raises:
+            _KnownError: Not all of them are new, as it was said.
         """
         asked = [request for request in requests if request.error is None]
-        stored = _stored(direct, [leaf for request in asked for leaf in request.asked])
-        known = {name: row.record_hash for name, row in stored.items()}
-        fresh: dict[str, _Leaf] = {}
-        for request in asked:
-            try:
-                found = _fresh(request.asked, known)
-            except LedgerError as error:
-                request.error = error
-                continue
-            fresh |= found
-            known |= {name: leaf.record_hash for name, leaf in found.items()}
-        _insert_records(direct, fresh, self._clock)
-        return stored | {name: _Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
+        if are_new:
+            fresh = _all_fresh(asked, {})
+            rows = record_rows(direct, fresh, self._clock)
+            is_done = direct.insert_new(RECORD.name, RECORD_COLUMNS, rows)
+            if is_done is False:
+                raise _KnownError
+            if is_done:
+                return {name: Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
+        stored = find_stored(direct, [leaf for request in asked for leaf in request.asked.leaves])
+        fresh = _all_fresh(asked, {name: row.record_hash for name, row in stored.items()})
+        rows = record_rows(direct, fresh, self._clock)
+        direct.insert(RECORD.name, RECORD_COLUMNS, rows)
+        return stored | {name: Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
 
-    def _sequence(self, direct: Direct, leaves: Sequence[_Leaf]) -> tuple[_Tip, int]:
+    def _sequence(self, direct: Direct, leaves: Sequence[Leaf]) -> tuple[_Tip, int]:
         """Put records at the end of the log, and return its new end and where they begin."""
         if not leaves:
             return self._tip, 0
@@ -344,9 +284,9 @@ class Log(LogReader):
         if tip.head is None or published is None:
             return False
         is_same = direct.rows(_NEWEST_NOTE) == [(tip.size, tip.head.signed.text)]
-        return is_same and (published is self._compared or published is self._published.own)
+        return is_same and (published is self._compared or self._published.is_own(published))
 
-    def _extend(self, direct: Direct, tip: _Tip, leaves: Sequence[_Leaf]) -> _Tip:
+    def _extend(self, direct: Direct, tip: _Tip, leaves: Sequence[Leaf]) -> _Tip:
         now = self._clock.now()
         if tip.head is not None and now < tip.head.at:
             raise _time_went_back(now, tip.head.at)
@@ -363,6 +303,8 @@ class Log(LogReader):
 
     def _sign(self, checkpoint: Checkpoint) -> SignedCheckpoint:
         signed = sign_checkpoint(checkpoint, self._signer)
+        if not self._cosigners:
+            return signed
         return with_signatures(signed, tuple(cosign(checkpoint) for cosign in self._cosigners))
 
     def _verify(self, signed: SignedCheckpoint) -> None:
@@ -416,13 +358,10 @@ class Log(LogReader):
         """Publish the head if an older one is published, as a crash leaves it."""
         if self._tip.head is None or self._is_published(self._tip.head):
             return
-        # Alone, so that of two processes the one with the older head never writes last.
-        with self._published.held():
-            with reading(self._engine) as connection:
-                head = read_head(connection)
-            assert head is not None, "a log never loses its checkpoints"
-            if not self._is_published(head):
-                self._published.write(head.signed)
+        with reading(self._engine) as connection:
+            head = read_head(connection)
+        assert head is not None, "a log never loses its checkpoints"
+        self._published.write(head.signed)
 
     def _is_published(self, head: Head) -> bool:
         found = self._published.read()
@@ -447,7 +386,7 @@ def _time_went_back(now: datetime, newest: datetime) -> LedgerFatalError:
 
 
 def _insert_leaves(
-    direct: Direct, start: int, leaves: Sequence[_Leaf], nodes: Mapping[NodeId, bytes]
+    direct: Direct, start: int, leaves: Sequence[Leaf], nodes: Mapping[NodeId, bytes]
 ) -> None:
     entries: list[Row] = [
         (start + offset, leaf.record_hash, leaf.leaf_hash, leaf.entry)

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Final
 
 from carnet.core.errors import LedgerFatalError, VerificationError
-from carnet.core.files import held_file, write_atomic
+from carnet.core.files import held_file, read_small, write_atomic
 from carnet.core.text import Text
 from carnet.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
+from carnet.ledger.note import NOTE_SIZE_MAX
 from carnet.ledger.reader import state_unknown
 
-LOCK_NAME: Final = ".lock"
+LOCK_NAME: Final = ".append-lock"
+PUBLISH_LOCK_NAME: Final = ".publish-lock"
 
 
 class Published:
     """The published checkpoint of a log.
-
-    `own` is what this object wrote last.
 
     Args:
         path: The file.
@@ -42,8 +42,11 @@ class Published:
         self.path = path
         self._verify = verify
         self._pause_s = pause_s
-        self.own: SignedCheckpoint | None = None
-        self._known: dict[str, SignedCheckpoint] = {}
+        self._own: tuple[SignedCheckpoint | None, SignedCheckpoint | None] = (None, None)
+        self._known: dict[bytes, SignedCheckpoint] = {}
+        self._append_lock = path.parent / LOCK_NAME
+        self._publish_lock = path.parent / PUBLISH_LOCK_NAME
+        self._has_folder = False
         self._written_at = -pause_s
         self._guard = threading.Lock()
         self._waiting: SignedCheckpoint | None = None
@@ -51,14 +54,19 @@ class Published:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Be the only one who appends or publishes, of all threads and processes.
+        """Be the only one who appends, of all threads and processes.
 
         Waiting for the database alone would do, but SQLite lets those who wait sleep and ask again:
         with many of them the lock would be idle most of the time.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with held_file(self.path.parent / LOCK_NAME):
+        self._make_folder()
+        with held_file(self._append_lock):
             yield
+
+    def _make_folder(self) -> None:
+        if not self._has_folder:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._has_folder = True
 
     def read(self) -> SignedCheckpoint | None:
         """Return the published checkpoint, None where the file is missing.
@@ -67,11 +75,12 @@ class Published:
             LedgerFatalError: It is not one of this log.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
-            if text not in self._known:
-                found = parse_checkpoint(text)
+            data = read_small(self.path, NOTE_SIZE_MAX)
+            found = self._known.get(data)
+            if found is None:
+                found = parse_checkpoint(data.decode("utf-8"))
                 self._verify(found)
-                self._known = {text: found}
+                self._known = {data: found}
         except FileNotFoundError:
             return None
         except (VerificationError, UnicodeError) as error:
@@ -80,14 +89,31 @@ class Published:
                 f"The published checkpoint {self.path} is not one of this log.",
                 f"已发布的检查点 {self.path} 不属于本日志。",
             ) from error
-        return self._known[text]
+        return found
+
+    def is_own(self, signed: SignedCheckpoint) -> bool:
+        """Return whether this object wrote what it read, last or the time before."""
+        return any(signed is own for own in self._own)
 
     def write(self, signed: SignedCheckpoint) -> None:
-        """Publish a checkpoint that is committed, now."""
-        text = signed.text
-        write_atomic(self.path, text.encode())
-        self.own, self._known = signed, {text: signed}
+        """Publish a checkpoint that is committed, now, unless a newer one is published.
+
+        Under a lock of its own, so that of two processes the one with the older checkpoint never
+        writes last, and that nobody who appends waits for the disk of a thread that publishes.
+        """
+        self._make_folder()
+        with held_file(self._publish_lock):
+            found = self.read()
+            if found is None or found.checkpoint.size < signed.checkpoint.size:
+                self._replace(signed)
         self._written_at = time.monotonic()
+
+    def _replace(self, signed: SignedCheckpoint) -> None:
+        data = signed.text.encode()
+        # Who reads meanwhile finds the one or the other.
+        self._own = (self._own[-1], signed)
+        self._known = {**dict(list(self._known.items())[-1:]), data: signed}
+        write_atomic(self.path, data)
 
     def offer(self, signed: SignedCheckpoint) -> None:
         """Publish a checkpoint that is committed: now, or before the pause is over."""
@@ -103,16 +129,14 @@ class Published:
 
     def _write_waiting(self) -> None:
         time.sleep(max(0.0, self._written_at + self._pause_s - time.monotonic()))
-        with self.held():
-            with self._guard:
-                signed, self._waiting, self._thread = self._waiting, None, None
-            try:
-                found = self.read()
-                if signed and (found is None or found.checkpoint.size < signed.checkpoint.size):
-                    self.write(signed)
-            except (OSError, LedgerFatalError):
-                # The next append publishes at once and says what is wrong.
-                self._written_at = -self._pause_s
+        with self._guard:
+            signed, self._waiting, self._thread = self._waiting, None, None
+        try:
+            if signed is not None:
+                self.write(signed)
+        except (OSError, LedgerFatalError):
+            # The next append publishes at once and says what is wrong.
+            self._written_at = -self._pause_s
 
 
 def unpublished(path: Path) -> LedgerFatalError:

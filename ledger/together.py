@@ -8,7 +8,7 @@ come, so one thread alone is as quick as without this.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
@@ -23,7 +23,7 @@ class Request(Generic[Q, A]):
     answer: A | None = None
     error: Exception | None = None
     is_done: bool = False
-    turn: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Event | None = None
 
 
 class Together(Generic[Q, A]):
@@ -53,9 +53,10 @@ class Together(Generic[Q, A]):
         request: Request[Q, A] = Request(asked)
         with self._guard:
             self._queue.append(request)
-            leads = not self._is_led
+            if self._is_led:
+                request.turn = threading.Event()
             self._is_led = True
-        if not leads:
+        if request.turn is not None:
             request.turn.wait()
         if not request.is_done:
             self._lead()
@@ -97,7 +98,6 @@ class Together(Generic[Q, A]):
         with self._guard:
             following = self._queue[0] if self._queue else None
             self._is_led = following is not None
-        for request in batch:
-            request.turn.set()
-        if following is not None:
-            following.turn.set()
+        for request in (*batch, *([following] if following is not None else [])):
+            if request.turn is not None:
+                request.turn.set()

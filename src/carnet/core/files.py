@@ -50,6 +50,15 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def read_small(path: Path, size_max: int) -> bytes:
+    """Return the beginning of a file: all of it, where it is no longer than `size_max`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, size_max + 1)
+    finally:
+        os.close(descriptor)
+
+
 def _refuse_overwriting(path: Path) -> InputError:
     return InputError(
         "CRN-C-040",

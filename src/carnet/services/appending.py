@@ -68,7 +68,7 @@ def append_records(workspace: Workspace, clock: Clock) -> list[int]:
     pending = log.pending_records()
     _check_issued(workspace, log, pending)
     # Those that were checked and no others: more may have been staged meanwhile.
-    return log.append(pending)
+    return log.append(pending, are_staged=True)
 
 
 def _check_issued(workspace: Workspace, log: Log, pending: Sequence[Record]) -> None:

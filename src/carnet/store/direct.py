@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, PoolProxiedConnection
 
 from carnet.core.clock import format_instant, parse_instant
-from carnet.store.engine import explained
+from carnet.store.engine import explained, set_query_only
 from carnet.store.locks import Lock, statement_of
 
 COPIED_MIN: Final = 8
@@ -98,6 +98,22 @@ class Direct:
             for row in rows:
                 self.run(insertion, row)
 
+    def insert_new(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> bool | None:
+        """Insert rows that are probably new, and return whether all of them were.
+
+        Those that break a rule of uniqueness are left out. Returns None, with nothing inserted,
+        where that would be slower than asking first.
+        """
+        insertion = f"{_insertion(table, columns)[0]} ON CONFLICT DO NOTHING"
+        if self.is_sqlite:
+            count: int = self.driver.executemany(insertion, rows).rowcount if rows else 0
+            return count == len(rows)
+        if len(rows) >= COPIED_MIN:
+            return None
+        with self.driver.cursor() as cursor:
+            counts: list[int] = [cursor.execute(_spelled(insertion), row).rowcount for row in rows]
+        return sum(counts) == len(rows)
+
     def stored_instant(self, instant: datetime) -> datetime | str:
         """Return an instant as the driver takes it."""
         assert instant.tzinfo is not None, "an instant is always aware"
@@ -152,14 +168,18 @@ def writing_directly(engine: Engine, lock: Lock) -> Iterator[Direct]:
     is_sqlite = engine.dialect.name == "sqlite"
     with _checked_out(engine, is_writing=True) as connection:
         driver: Any = connection.driver_connection
-        begun = _sqlite_transaction(driver) if is_sqlite else _postgresql_transaction(driver, lock)
+        if is_sqlite:
+            begun = _sqlite_transaction(driver, set_query_only(connection.info, is_reading=False))
+        else:
+            begun = _postgresql_transaction(driver, lock)
         with begun:
             yield Direct(driver, is_sqlite)
 
 
 @contextmanager
-def _sqlite_transaction(driver: Any) -> Iterator[None]:
-    driver.execute("PRAGMA query_only = 0").close()
+def _sqlite_transaction(driver: Any, setting: str | None) -> Iterator[None]:
+    if setting is not None:
+        driver.execute(setting).close()
     driver.execute("BEGIN IMMEDIATE").close()
     try:
         yield

@@ -22,6 +22,7 @@ from carnet.store.locks import Lock, take
 
 WAIT_S_DEFAULT: Final = 30
 _WRITES: Final = "carnet_writes"
+_QUERY_ONLY: Final = "carnet_query_only"
 
 
 def _bad_url(shown: str) -> InputError:
@@ -81,9 +82,26 @@ def _configure_sqlite(connection: Any, wait_s: float) -> None:
     cursor.close()
 
 
+def set_query_only(info: dict[str, Any], *, is_reading: bool) -> str | None:
+    """Return the statement that lets a connection of SQLite only read, or write.
+
+    None where the connection is so already; asking each time would cost a small append dear.
+
+    Args:
+        info: What the pool remembers of the connection.
+        is_reading: Whether it shall only read.
+    """
+    if info.get(_QUERY_ONLY) is is_reading:
+        return None
+    info[_QUERY_ONLY] = is_reading
+    return f"PRAGMA query_only = {int(is_reading)}"
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {0 if writes else 1}")
+    setting = set_query_only(connection.info, is_reading=not writes)
+    if setting is not None:
+        connection.exec_driver_sql(setting)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
