@@ -99,9 +99,16 @@ class BoundContract:
         """Return all events whose first indexed argument is the given one, oldest first."""
         return self._events([None, "0x" + topic.hex()])
 
-    def _events(self, topics: Sequence[str | None]) -> list[Event]:
+    def events_between(self, first: int, last: int) -> list[Event]:
+        """Return all events of some blocks, both ends included, oldest first."""
+        return self._events([], max(first, self.since_block), last)
+
+    def _events(
+        self, topics: Sequence[str | None], first: int | None = None, last: int | None = None
+    ) -> list[Event]:
         found: list[Event] = []
-        start, last = self.since_block, self.rpc.block_number()
+        start = self.since_block if first is None else first
+        last = self.rpc.block_number() if last is None else last
         while start <= last:
             end = min(start + LOG_BLOCKS_MAX - 1, last)
             query = {

@@ -200,17 +200,13 @@ class ReceivableBook:
 
     def happenings(self, receivable_id: bytes) -> list[Happening]:
         """Return everything that happened to a receivable, oldest first."""
-        return [
-            Happening(
-                name=event.name,
-                values={name: value for name, value in event.values.items() if name != "id"},
-                block_number=event.block_number,
-                log_index=event.log_index,
-                tx_hash=event.tx_hash,
-            )
-            for event in self.contract.events_about(receivable_id)
-            if "id" in event.values
-        ]
+        events = self.contract.events_about(receivable_id)
+        return [_happening(event) for event in events if "id" in event.values]
+
+    def happenings_between(self, first: int, last: int) -> list[tuple[bytes, Happening]]:
+        """Return what happened in some blocks, both ends included, and to which receivable."""
+        events = self.contract.events_between(first, last)
+        return [(e.values["id"], _happening(e)) for e in events if "id" in e.values]
 
     def register_call(self, confirmation: Confirmation, signature: bytes) -> bytes:
         """Return the call data that registers a confirmed receivable."""
@@ -232,6 +228,16 @@ class ReceivableBook:
     def domain(self, chain_id: int) -> SigningDomain:
         """Return for which contract its statements are signed."""
         return SigningDomain(BOOK_DOMAIN_NAME, chain_id, self.contract.address)
+
+
+def _happening(event: Event) -> Happening:
+    return Happening(
+        name=event.name,
+        values={name: value for name, value in event.values.items() if name != "id"},
+        block_number=event.block_number,
+        log_index=event.log_index,
+        tx_hash=event.tx_hash,
+    )
 
 
 def _waterfall(event: Event) -> Waterfall:

@@ -146,6 +146,9 @@ class Policy:
         """Return the policy as the text of its file."""
         required = [step for step in STEPS if step in self.required]
         lines = [f"version = {POLICY_VERSION}", f"required = {json.dumps(required)}"]
+        # A list of tables without a table cannot be written as one, and its name is required.
+        lines += ["issuers = []"] if not self.issuers else []
+        lines += ["logs = []"] if not self.logs else []
         if self.as_of is not None:
             lines += ["", "[validity]", f"as_of = {self.as_of.isoformat()}"]
         for issuer in self.issuers:

@@ -32,6 +32,7 @@ ERASURE: Final = RecordKind(
         "proposal": shape.digest,
         "approval": shape.digest,
     },
+    has_status=True,
 )
 """`facts` were deleted, `decisions` lost what they said of the subject, `records` can reveal no
 more, `retained` facts stay by law; `proposal` and `approval` are the acts of the two officers."""

@@ -25,8 +25,8 @@ PACK_EVENT: Final = RecordKind(
         "packDigest": shape.digest,
         "effectiveOn": shape.day,
     },
-    withheld={"officer": shape.name},
     named_by=("pack",),
+    has_status=True,
 )
 _HASH = shape.text(r"0x[0-9a-f]{64}", 66, "0x and 64 hex digits", " 0x 加 64 位十六进制数字")
 _ADDRESS = shape.text(r"0x[0-9a-f]{40}", 42, "0x and 40 hex digits", " 0x 加 40 位十六进制数字")
@@ -49,4 +49,5 @@ RECEIVABLE_EVENT: Final = RecordKind(
         "seller": shape.identifier,
         "values": counted(shape.text(r"[ -~]{0,200}", 200, "printable ASCII", "可打印的 ASCII")),
     },
+    has_status=True,
 )

@@ -17,4 +17,5 @@ PUBLICATION: Final = RecordKind(
         "size": shape.integer(0),
     },
     named_by=("name",),
+    has_status=True,
 )

@@ -471,6 +471,12 @@ def test_policy__smallest() -> None:
     assert (policy.quorum, policy.witnesses, policy.anchors, policy.as_of) == (0, (), (), None)
 
 
+@pytest.mark.parametrize("missing", ["issuers", "logs"])
+def test_policy__that_names_nobody_is_written_so(ledger_world: LedgerWorld, missing: str) -> None:
+    policy = replace(ledger_world.policy, **{missing: ()})
+    assert parse_policy(policy.to_toml().encode()) == policy
+
+
 def test_policy__address_in_any_case_is_one(ledger_world: LedgerWorld) -> None:
     text = ledger_world.policy.to_toml()
     upper = text.replace("0x5a5a", "0x5A5A")

@@ -12,7 +12,7 @@ from carnet.core.clock import FixedClock
 from carnet.core.errors import InputError, NotFoundError, VerificationError
 from carnet.ledger.bundle import Bundle, LoggedRecord
 from carnet.ledger.encoding import base64url_decode, base64url_encode
-from carnet.ledger.kinds import CERTIFICATE, PUBLICATION, STATUS_LIST
+from carnet.ledger.kinds import CERTIFICATE, STATUS_LIST
 from carnet.ledger.kinds.status import CURRENT, REVOKED, STATUS_ENTRIES, SUPERSEDED
 from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record, Validity
@@ -22,6 +22,7 @@ from carnet.services.appending import append_records
 from carnet.services.bundling import export_bundle
 from carnet.services.issuing import Statement, issue
 from carnet.services.key_changing import rotate_key
+from carnet.services.keys import key_events
 from carnet.services.policies import make_policy
 from carnet.services.status_listing import list_states, publish_lists, revoke_record
 from carnet.services.workspace import Workspace
@@ -196,20 +197,25 @@ def _listed(bundle: Bundle) -> LoggedRecord:
     return bundle.status
 
 
+def key_event(workspace: Workspace) -> Record:
+    """Return the record of the issuer's key, which names no list."""
+    with reading(workspace.engine) as connection:
+        return key_events(connection, "issuer")[0]
+
+
 def test_status__another_list_is_refused(seller: Workspace) -> None:
     clock = FixedClock(NOW)
     record = certificate(seller, clock)
-    page = {"name": "verify.html", "sha256": "ab" * 32, "size": 7}
-    other = issue(seller, Statement(PUBLICATION, page, "verify.html", Validity(NOW)), clock).record
     publish_lists(seller, clock)
+    event = key_event(seller)
     listed = _listed(export_bundle(seller, record.record_id))
-    own = export_bundle(seller, other.record_id)
+    own = export_bundle(seller, event.record_id)
     for status in (own.logged, None):
         found = judged(seller, record, status=status)
         expected = "not_checked" if status is None else "not_valid"
         assert verdicts(found) == (expected, "not_checked")
-    assert verdicts(judged(seller, other)) == ("not_checked", "not_checked")
-    assert verdicts(judged(seller, other, status=listed)) == ("not_valid", "not_checked")
+    assert verdicts(judged(seller, event)) == ("not_checked", "not_checked")
+    assert verdicts(judged(seller, event, status=listed)) == ("not_valid", "not_checked")
 
 
 def test_status__the_proof_of_the_list_must_hold(seller: Workspace) -> None:
@@ -263,10 +269,8 @@ def test_status__survives_a_change_of_keys(seller: Workspace) -> None:
 def test_revoke__what_cannot_be(seller: Workspace) -> None:
     clock = FixedClock(NOW)
     record = certificate(seller, clock)
-    page = {"name": "verify.html", "sha256": "ab" * 32, "size": 7}
-    other = issue(seller, Statement(PUBLICATION, page, "verify.html", Validity(NOW)), clock).record
     with pytest.raises(InputError, match="CRN-L-040"):
-        revoke_record(seller, other.record_id, "why", clock)
+        revoke_record(seller, key_event(seller).record_id, "why", clock)
     for reason in ("", "  ", "x" * 501):
         with pytest.raises(InputError, match="CRN-L-041"):
             revoke_record(seller, record.record_id, reason, clock)

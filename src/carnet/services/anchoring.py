@@ -12,9 +12,11 @@ from carnet.core.digests import RootHash
 from carnet.core.errors import ChainError, ConflictError, NotFoundError
 from carnet.core.text import Text
 from carnet.ledger.reader import Head, read_head
+from carnet.services.appending import append_records
 from carnet.services.chaining import ChainSession
 from carnet.services.deploying import deploy
 from carnet.services.dispatching import Call, Intent
+from carnet.services.event_records import record_pack_events, record_receivable_events
 from carnet.services.keys import ensure_key
 from carnet.services.status_listing import publish_lists
 from carnet.services.workspace import Workspace
@@ -95,7 +97,8 @@ class AnchorStatus:
 def push(session: ChainSession) -> Anchored:
     """Anchor the newest checkpoint, or find that it is anchored.
 
-    Status lists that are due are published first, so that what is anchored tells of its records.
+    What happened to packs and receivables is recorded first, and status lists that are due are
+    published, so that what is anchored tells of its records.
     On a development chain that was begun anew the contracts are deployed again first.
 
     Raises:
@@ -105,7 +108,7 @@ def push(session: ChainSession) -> Anchored:
     """
     workspace = session.workspace
     _newest(workspace)
-    publish_lists(workspace, session.clock)
+    _bring_up_to_date(session)
     head = _newest(workspace)
     if _is_lost(session):
         deploy(session, issuer=ensure_key(workspace, "issuer", session.clock).did)
@@ -136,6 +139,15 @@ def push(session: ChainSession) -> Anchored:
         block_number=action.block_number,
         is_new=before != action,
     )
+
+
+def _bring_up_to_date(session: ChainSession) -> None:
+    workspace, clock = session.workspace, session.clock
+    count = record_pack_events(workspace, clock)
+    if not _is_lost(session):
+        count += record_receivable_events(session)
+    if not publish_lists(workspace, clock) and count:
+        append_records(workspace, clock)
 
 
 def status(session: ChainSession) -> AnchorStatus:

@@ -206,12 +206,16 @@ def show(session: ChainSession, receivable_id: str) -> ReceivableView:
     return _view(session, open_book(session), find_receivable(session.workspace, receivable_id))
 
 
+def list_facts(workspace: Workspace) -> list[ReceivableFact]:
+    """Return every imported receivable as a workspace knows it, sorted by id."""
+    with reading(workspace.engine) as connection:
+        return [_of_fact(fact) for fact in current_facts(connection, ["receivable"])]
+
+
 def list_all(session: ChainSession) -> list[ReceivableView]:
     """Return every imported receivable, sorted by id."""
-    with reading(session.workspace.engine) as connection:
-        facts = [_of_fact(fact) for fact in current_facts(connection, ["receivable"])]
     book = open_book(session)
-    return [_view(session, book, fact) for fact in facts]
+    return [_view(session, book, fact) for fact in list_facts(session.workspace)]
 
 
 def _view(session: ChainSession, book: ReceivableBook, fact: ReceivableFact) -> ReceivableView:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carnet.cli.commands import status_list
+from carnet.cli.commands import recording, status_list
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import AsOfOption, FormatOption, LanguageOption, WorkspaceOption
@@ -47,8 +47,11 @@ LOG_HELP = t(
     "记录的默克尔日志。\n\n示例：carnet log append",
 )
 APPEND_HELP = t(
-    "Append every record that waits and sign a checkpoint.\n\nExample: carnet log append",
-    "追加所有待入日志的记录并签署检查点。\n\n示例：carnet log append",
+    "Append every record that waits and sign a checkpoint.\n\n"
+    "Acts on rule packs that are not recorded yet are recorded first.\n\n"
+    "Example: carnet log append",
+    "追加所有待入日志的记录并签署检查点。\n\n"
+    "尚未记录的规则包操作会先予以记录。\n\n示例：carnet log append",
 )
 CHECKPOINT_HELP = t(
     "Print the newest checkpoint, or that of a size, with its cosignatures.\n\n"
@@ -275,8 +278,10 @@ def log_append(
     """Append every record that waits."""
     from carnet.core.clock import SystemClock
     from carnet.services.appending import open_log
+    from carnet.services.event_records import record_pack_events
 
     with open_workspace(workspace) as opened:
+        record_pack_events(opened, SystemClock())
         log = open_log(opened, SystemClock())
         places = log.append_pending()
         signed = log.checkpoint()
@@ -411,6 +416,7 @@ def register(app: typer.Typer) -> None:
     record.command("issue", help=ISSUE_HELP)(record_issue)
     record.command("show", help=SHOW_HELP)(record_show)
     record.command("export", help=EXPORT_HELP)(record_export)
+    recording.register(record)
     status_list.register(app, record)
     app.add_typer(record, name="record")
     log = typer.Typer(no_args_is_help=True, help=LOG_HELP)
