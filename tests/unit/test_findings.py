@@ -1,15 +1,20 @@
 """Findings across stored decisions and signed acts: what is the same one, and where it stands."""
 
+import json
+from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import text, update
+from typer.testing import CliRunner
 
+from carnet.cli.main import app
 from carnet.core.clock import FixedClock
 from carnet.core.errors import InputError, LedgerFatalError, NotFoundError
 from carnet.services.decisions import decision_history
 from carnet.services.findings import (
     Wanted,
+    count_states,
     find_finding,
     law_of_finding,
     list_findings,
@@ -64,6 +69,23 @@ def test_finding__said_twice_of_the_same_facts_is_one(
 ) -> None:
     decide(DAY, finding(), finding() | {"message": {"en": "Twice.", "zh": "重复。"}})
     assert only(workspace).raised["message"]["en"] == "r-1 on CRT-1"
+
+
+def test_status__counts_findings_by_where_they_stand_today(
+    workspace: Workspace, decide: Decided
+) -> None:
+    decide(DAY, finding(), finding(rule="r-2"), finding(rule="r-3", severity="minor"))
+    decide(days(1), finding(), finding(rule="r-3", severity="minor"))
+    assert count_states(list_findings(workspace, days(1))) == {
+        "open": 2, "acknowledged": 0, "waived": 0, "resolved": 1, "overdue": 0,
+    }  # fmt: skip
+    status = ["status", "-w", str(workspace.path)]
+    shown = CliRunner().invoke(app, [*status, "--format", "json"], catch_exceptions=False)
+    counts = json.loads(shown.stdout)["findings"]
+    today = date.fromisoformat(counts.pop("as_of"))
+    assert counts == count_states(list_findings(workspace, today))
+    chinese = CliRunner().invoke(app, status, env={"CARNET_LANG": "zh"}, catch_exceptions=False)
+    assert f"{counts['open']} 待处理" in chinese.stdout
 
 
 # --- raised, resolved, reopened -------------------------------------------------------------------

@@ -44,6 +44,7 @@ from carnet.rules.shelf import find_pack
 from carnet.services.decisions import Course, StoredDecision, decision_history
 from carnet.services.officer_events import OfficerEvent, read_events
 from carnet.services.packs import kept_digests, kept_pack
+from carnet.services.words import FINDING_STATES
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
@@ -351,6 +352,12 @@ def list_findings(workspace: Workspace, day: date, wanted: Wanted = ALL) -> list
     with reading(workspace.engine) as connection:
         found = track_findings(connection, day)
     return [each for each in found if wanted.takes(each)]
+
+
+def count_states(found: Sequence[TrackedFinding]) -> dict[str, int]:
+    """Return how many findings are in each state, and how many are overdue whatever their state."""
+    counts = {state: sum(each.life.state == state for each in found) for state in FINDING_STATES}
+    return {**counts, "overdue": sum(each.life.is_overdue for each in found)}
 
 
 def pick(found: Sequence[TrackedFinding], name: str) -> TrackedFinding:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from carnet.cli.failure import EXIT_INPUT
-from carnet.cli.language import t
+from carnet.cli.language import say, t
 from carnet.cli.opening import ask_new_passphrase, open_workspace
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
 from carnet.cli.tables import Rows, print_json, print_rows
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from carnet.services.importing import ImportReport
     from carnet.services.status import Status
 
@@ -33,9 +35,9 @@ IMPORT_HELP = t(
     "示例：carnet import product.csv listing.csv",
 )
 STATUS_HELP = t(
-    "Show what the workspace holds: facts, records, log, chain.\n\n"
+    "Show what the workspace holds: facts, decisions, findings, records, log, chain.\n\n"
     "Example: carnet status --format json",
-    "显示工作区内容：事实、记录、日志、链。\n\n示例：carnet status --format json",
+    "显示工作区内容：事实、判定、发现项、记录、日志、链。\n\n示例：carnet status --format json",
 )
 UPGRADE_HELP = t(
     "Bring the database of a workspace to the schema of this version.\n\n"
@@ -200,7 +202,15 @@ def _chain_rows(found: "Status") -> Rows:
         yield f"  {each.contract}", f"{each.address} ({each.chain_id}, {block})"
 
 
-def _status_rows(found: "Status") -> Rows:
+def _told_findings(counts: dict[str, int], today: "date") -> str:
+    from carnet.services.words import FINDING_STATES
+
+    shown = [f"{counts[state]} {say(word)}" for state, word in FINDING_STATES.items()]
+    overdue = t(f"; {counts['overdue']} overdue", f"；逾期 {counts['overdue']}")
+    return t(", ", "，").join(shown) + (overdue if counts["overdue"] else "") + f"  ({today})"
+
+
+def _status_rows(found: "Status", findings: str) -> Rows:
     from carnet.core.clock import format_instant
 
     yield t("Workspace", "工作区"), found.path
@@ -210,6 +220,7 @@ def _status_rows(found: "Status") -> Rows:
     since = t("latest", "最近") + f" {format_instant(latest)}" if latest else ""
     yield t("Imports", "导入"), f"{found.import_count}  {since}".rstrip()
     yield t("Decisions", "判定"), found.decision_count
+    yield t("Findings", "发现项"), findings
     yield t("Records", "记录"), found.record_count
     yield t("Log entries", "日志条目"), found.log_size
     head = found.checkpoint
@@ -226,14 +237,18 @@ def status(
     _lang: LanguageOption = None,
 ) -> None:
     """Show what the workspace holds."""
+    from carnet.core.clock import SystemClock
+    from carnet.services.findings import count_states, list_findings
     from carnet.services.status import workspace_status
 
+    today = SystemClock().now().date()
     with open_workspace(workspace) as opened:
         found = workspace_status(opened)
+        counts = count_states(list_findings(opened, today))
     if output_format == "json":
-        print_json(found.to_json())
+        print_json(found.to_json() | {"findings": {"as_of": today.isoformat(), **counts}})
     else:
-        print_rows(_status_rows(found))
+        print_rows(_status_rows(found, _told_findings(counts, today)))
 
 
 def upgrade(*, workspace: WorkspaceOption = None, _lang: LanguageOption = None) -> None:

@@ -27,6 +27,7 @@ from carnet.services.demo import pages
 from carnet.services.demo.blocks import Block, Paragraph, Step, Table, plain
 from carnet.services.demo.sample import make_workspace, sample_folder
 from carnet.services.deploying import deploy
+from carnet.services.findings import count_states, list_findings
 from carnet.services.importing import import_files
 from carnet.services.keys import ensure_key
 from carnet.services.policies import write_policy
@@ -133,6 +134,7 @@ class _Story:
         ]
         found = self._decide(CONFIRMED_ON)
         decisions = stored_decisions(self._workspace, CONFIRMED_ON)
+        standing = count_states(list_findings(self._workspace, CONFIRMED_ON))
         return (
             Paragraph(
                 Text(
@@ -152,6 +154,14 @@ class _Story:
                 for each in found.not_reviewed
             ),
             *pages.findings(decisions, self._citations),
+            Paragraph(
+                Text(
+                    f"{standing['open']} findings are open. Officers acknowledge or waive them; "
+                    "a later review that no longer raises one resolves it.",
+                    f"{standing['open']} 个发现项待处理。合规专员可确认知悉或申请豁免；"
+                    "后续审核不再发现时即为已解决。",
+                )
+            ),
         )
 
     def _decide(self, as_of: date, *listing_ids: str) -> Review:
@@ -342,6 +352,7 @@ class _Story:
         verify = f"carnet verify {shown}/bundle.json --policy {shown}/policy.toml"
         next_commands = (
             f"carnet status -w {shown}",
+            f"carnet findings list -w {shown}",
             f"{verify} --offline",
             f"carnet chain up -w {shown}",
             f"{verify} --rpc URL",
