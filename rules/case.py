@@ -4,15 +4,17 @@ Source: docs/spec/pack-format.md, PF-4 and PF-5.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from operator import attrgetter
 
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
+from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Pack, Path
-from carnet.rules.given import FactKey, key_facts
+from carnet.rules.given import FactKey, by_key, check_facts
 from carnet.rules.parameters import Known, Unknown
 from carnet.rules.reads import Reads
 from carnet.rules.tables import CompiledTable
@@ -68,16 +70,14 @@ class Run:
     """The types of computed facts by their name."""
 
 
-@dataclass(slots=True)
 class Case:
     """One case.
 
-    Args:
+    Attributes:
         run: The evaluation it belongs to.
         anchor: The fact it is about.
         named: The facts bound by name in every rule, the anchor among them.
         by_type: Its facts by type, each list sorted by id.
-        by_key: Its facts by type and id.
         broken: Why no rule can be evaluated, if so.
         computed: Derived fields and measures computed so far.
         rests: The U parameters that each of them rests on.
@@ -85,16 +85,43 @@ class Case:
         unsure: Why it cannot be told whether a computed fact is there.
     """
 
-    run: Run
-    anchor: Fact
-    named: dict[str, Fact] = field(default_factory=dict)
-    by_type: dict[str, list[Fact]] = field(default_factory=dict)
-    by_key: dict[FactKey, Fact] = field(default_factory=dict)
-    broken: list[Text] = field(default_factory=list)
-    computed: dict[tuple[str, str, str], object] = field(default_factory=dict)
-    rests: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
-    unknown_types: dict[str, Unknown] = field(default_factory=dict)
-    unsure: dict[FactKey, Unknown] = field(default_factory=dict)
+    __slots__ = (
+        "_by_key",
+        "anchor",
+        "broken",
+        "by_type",
+        "computed",
+        "named",
+        "rests",
+        "run",
+        "unknown_types",
+        "unsure",
+    )
+
+    def __init__(self, run: Run, anchor: Fact) -> None:
+        # Written out, and no dataclass: its factories take twice the time, and cases are many.
+        self.run = run
+        self.anchor = anchor
+        self.named: dict[str, Fact] = {}
+        self.by_type: dict[str, list[Fact]] = {anchor.type: [anchor]}
+        self.broken: list[Text] = []
+        self.computed: dict[tuple[str, str, str], object] = {}
+        self.rests: dict[tuple[str, str, str], frozenset[str]] = {}
+        self.unknown_types: dict[str, Unknown] = {}
+        self.unsure: dict[FactKey, Unknown] = {}
+        self._by_key: dict[FactKey, Fact] | None = None
+
+    @property
+    def by_key(self) -> Mapping[FactKey, Fact]:
+        """Its facts by type and id, but for those that are computed."""
+        if self._by_key is None:
+            self._by_key = {
+                (kind, fact.id): fact
+                for kind, facts in self.by_type.items()
+                if kind not in self.run.computing
+                for fact in facts
+            }
+        return self._by_key
 
     def facts_of(self, fact_type: str) -> list[Fact]:
         """Return the facts of a type, sorted by id; computed ones when first asked for."""
@@ -214,7 +241,7 @@ def _steps(pack: Pack, index: _Index) -> list[_Step]:
 
 
 def _fill(case: Case, steps: Sequence[_Step], index: _Index) -> None:
-    by_key, by_type = case.by_key, case.by_type
+    by_type = case.by_type
     for kind, paths, direct in steps:
         if direct is not None:
             found = direct[1].get(field_of(case.anchor, direct[0]), [])
@@ -224,8 +251,6 @@ def _fill(case: Case, steps: Sequence[_Step], index: _Index) -> None:
                 groups.append(by_type[kind])
             found = groups[0] if len(groups) == 1 else _merged(groups)
         by_type[kind] = found
-        for fact in found:
-            by_key[kind, fact.id] = fact
 
 
 def _name(case: Case) -> None:
@@ -277,25 +302,56 @@ def each_case(
         earlier: What decisions of earlier stages are as facts.
 
     Raises:
-        InputError: A fact stands twice or holds what no engine can compare safely.
+        InputError: A fact stands twice or, from the iterator too, holds what no engine can compare
+            safely.
     """
-    keyed = key_facts(facts)
-    index = _Index([*keyed.values(), *earlier], run.pack.paths)
-    return _cases(run, index), keyed
+    given = by_key(facts)
+    return _checked_cases(run, given.values(), earlier), given
 
 
-def _cases(run: Run, index: _Index) -> Iterator[Case]:
-    pack = run.pack
-    steps = _steps(pack, index)
-    for anchor in index.of_type(pack.case.fact_type):
-        case = Case(run, anchor)
-        case.by_key[anchor.type, anchor.id] = anchor
-        case.by_type[anchor.type] = [anchor]
-        _fill(case, steps, index)
-        if pack.after:
-            _mark_incomplete(case)
-        _name(case)
-        yield case
+_CASES_AT_ONCE = 100
+"""Cases whose facts are checked together."""
+
+
+def _checked_cases(run: Run, given: Collection[Fact], earlier: Iterable[Fact]) -> Iterator[Case]:
+    """Yield the cases, each after its facts were checked.
+
+    Facts that belong to one case alone, which most of them do, are checked as the cases come: an
+    engine works on the first ones meanwhile. All others are checked before the first case.
+    """
+    try:
+        index = _Index([*given, *earlier], run.pack.paths)
+        steps = _steps(run.pack, index)
+        own = {run.pack.case.fact_type, *_of_one_case(run.pack, steps, index)}
+        check_facts((fact for fact in given if fact.type not in own), given)
+        source = (_case(run, one, steps, index) for one in index.of_type(run.pack.case.fact_type))
+        while some := list(islice(source, _CASES_AT_ONCE)):
+            check_facts((one for case in some for kind in own for one in case.by_type[kind]), given)
+            yield from some
+    except TypeError:
+        # No path finds facts by a value of such a kind: the check says what it is.
+        check_facts(given, given)
+        raise
+
+
+def _of_one_case(pack: Pack, steps: Sequence[_Step], index: _Index) -> Iterator[str]:
+    """Yield the types of which each fact belongs to one case, by the id that it names."""
+    ids = {anchor.id for anchor in index.of_type(pack.case.fact_type)}
+    for kind, _, direct in steps:
+        if direct is None or direct[0] != "id" or kind not in FACT_TYPES:
+            continue
+        groups = direct[1]
+        if groups.keys() <= ids and sum(map(len, groups.values())) == len(index.of_type(kind)):
+            yield kind
+
+
+def _case(run: Run, anchor: Fact, steps: Sequence[_Step], index: _Index) -> Case:
+    case = Case(run, anchor)
+    _fill(case, steps, index)
+    if run.pack.after:
+        _mark_incomplete(case)
+    _name(case)
+    return case
 
 
 def assemble(

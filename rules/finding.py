@@ -145,13 +145,12 @@ def _open_rules(case: Case) -> tuple[Sequence[int], frozenset[int], int]:
 def prepare(case: Case) -> Prepared | None:
     """Return a case ready for an engine, None where the pack says it is no case of its own."""
     prepared = Prepared(case)
-    if not case.broken:
-        lines = case.run.pack.case.when
+    lines = case.run.pack.case.when
+    if lines and not case.broken:
         verdict = holds(lines, case.named, case)
         if verdict is False:
             return None
-        if lines:
-            prepared.rests_on = rests_lines(lines, case.named, case)
+        prepared.rests_on = rests_lines(lines, case.named, case)
         if isinstance(verdict, Unknown):
             case.broken.append(verdict.cause)
     if case.broken:

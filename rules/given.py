@@ -6,6 +6,7 @@ Source: docs/spec/pack-format.md, PF-4.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
@@ -16,7 +17,7 @@ from carnet.facts.schema import FACT_TYPES
 
 STRING_SIZE_MAX = 1024
 """Bytes of a text that engines compare."""
-_FACTS_AT_ONCE = 4096
+_FACTS_AT_ONCE = 512
 """Facts whose columns are looked at together."""
 
 FactKey = tuple[str, str]
@@ -136,42 +137,48 @@ def key_facts(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
     Raises:
         InputError: A fact stands twice or holds what no engine can compare safely.
     """
-    listed = list(facts)
-    result: dict[FactKey, Fact] = {}
-    is_in_order = True
-    for start in range(0, len(listed), _FACTS_AT_ONCE):
-        is_in_order &= _add(listed[start : start + _FACTS_AT_ONCE], result)
-    if not is_in_order:
-        # One by one tells which fact it is, and what is wrong with it.
-        for fact in listed:
-            check_fact(fact)
-    if len(result) < len(listed):
-        raise _fault(_repeated(listed), "it stands twice", "该事实重复出现")
+    result = by_key(facts)
+    check_facts(result.values(), result.values())
     return result
 
 
-def _repeated(facts: Iterable[Fact]) -> Fact:
-    """Return the first of some facts that stood before; one of them did."""
-    seen: set[FactKey] = set()
-    for fact in facts:
-        if (fact.type, fact.id) in seen:
-            break
-        seen.add((fact.type, fact.id))
-    return fact
+def by_key(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
+    """Return facts by type and id, not checked.
 
-
-def _add(facts: Iterable[Fact], result: dict[FactKey, Fact]) -> bool:
-    """Add facts to a result, and return whether all are in order.
-
-    Facts of one type with the same fields are looked at together, column by column: that takes
-    half of the time of looking at them one by one.
+    Raises:
+        InputError: A fact stands twice.
     """
-    alike: dict[tuple[str, tuple[str, ...]], list[Iterable[object]]] = defaultdict(list)
-    for fact in facts:
-        kind, fields = fact.type, fact.fields
-        result[kind, fact.id] = fact
-        alike[kind, tuple(fields)].append(fields.values())
-    return all(_are_in_order(*alike_in, rows) for alike_in, rows in alike.items())
+    listed = list(facts)
+    result = {(fact.type, fact.id): fact for fact in listed}
+    if len(result) < len(listed):
+        seen: set[FactKey] = set()
+        for fact in listed:
+            if (fact.type, fact.id) in seen:
+                raise _fault(fact, "it stands twice", "该事实重复出现")
+            seen.add((fact.type, fact.id))
+    return result
+
+
+def check_facts(facts: Iterable[Fact], given: Iterable[Fact]) -> None:
+    """Check facts, column by column, which takes less time than one by one.
+
+    Args:
+        facts: The facts to check.
+        given: All facts, in the order in which they were given: the first one that cannot be used
+            is named, wherever the fault was come upon.
+
+    Raises:
+        InputError: A fact holds what no engine can compare safely.
+    """
+    source = iter(facts)
+    while some := list(islice(source, _FACTS_AT_ONCE)):
+        alike: dict[tuple[str, tuple[str, ...]], list[Iterable[object]]] = defaultdict(list)
+        for fact in some:
+            fields = fact.fields
+            alike[fact.type, tuple(fields)].append(fields.values())
+        if not all(_are_in_order(*names, rows) for names, rows in alike.items()):
+            for fact in given:
+                check_fact(fact)
 
 
 def _are_in_order(fact_type: str, names: tuple[str, ...], rows: Iterable[Iterable[object]]) -> bool:

@@ -145,16 +145,12 @@ class Encoder:
             self._kleenes[shard.number, asked] = found
         return found
 
-    def _not_plain(self, group: Group, asked: frozenset[int], case: Case) -> frozenset[int]:
-        """Return the rules that cannot be asked in their plain form, whatever the values."""
-        result = asked - group.plain_rules
-        if self._computed:
-            read = self._computed.intersection(group.tags)
-            for fact_type in read:
-                case.facts_of(fact_type)
-            unsure = {fact_type for fact_type, _ in case.unsure}
-            result |= {n for n in asked if not unsure.isdisjoint(group.types[n])}
-        return result
+    def _unsure(self, group: Group, asked: frozenset[int], case: Case) -> set[int]:
+        """Return the rules that read a type of computed facts that may or may not be there."""
+        for fact_type in self._computed.intersection(group.tags):
+            case.facts_of(fact_type)
+        unsure = {fact_type for fact_type, _ in case.unsure}
+        return {n for n in asked if not unsure.isdisjoint(group.types[n])}
 
     # -- writing --
 
@@ -210,7 +206,9 @@ class Encoder:
         own: dict[str, int] = {}
         parts: list[str] = []
         for group, asked in self._groups_of(prepared.rules):
-            unknown = set(self._not_plain(group, asked, case))
+            unknown = set(asked - group.plain_rules)
+            if self._computed:
+                unknown |= self._unsure(group, asked, case)
             asked_plain = asked - unknown if unknown else asked
             if asked_plain:
                 part = self._plain(self._plain_of(group, asked_plain), case, own, unknown)

@@ -201,10 +201,11 @@ class RuleCompiler:
         ]
 
     def _conjunction(self, message: _Message, tests: Conjunction) -> dict[str, Any]:
-        """Return the tests of one message; the join at their end is always true.
+        """Return the tests of one message: lists after joins, and a join at the end that is true.
 
-        A false inequality that stands last reads beyond its memory in the engine (issue 381 of
-        durable-rules), so something true always stands behind.
+        The engine leaves out a join by inequality that stands behind a list whose item was found.
+        A false inequality that stands last reads beyond its memory (issue 381 of durable-rules), so
+        something true always stands behind.
         """
         guards = [{"$ex": {name: 1}} for name in _own_names(tests)]
         joins = [test for test in tests if _is_join(test)]
@@ -215,7 +216,7 @@ class RuleCompiler:
                 f"对同一事实的关联比较超过 {JOINS_MAX} 个",
             )
         tail = [] if message.alias == CASE else [{"k": {CASE: "k"}}]
-        return {"$and": [*message.head, *guards, *tests, *tail]}
+        return {"$and": [*message.head, *guards, *sorted(tests, key=_is_list), *tail]}
 
     def compile(self) -> Iterator[CompiledRule]:
         """Yield the patterns of the rule, the sure ones first."""
@@ -244,6 +245,11 @@ def _is_join(test: Mapping[str, Any]) -> bool:
     if key.startswith("$") and isinstance(value, dict):
         (value,) = value.values()
     return isinstance(value, dict)
+
+
+def _is_list(test: Mapping[str, Any]) -> bool:
+    """Return whether a test asks for one of several values."""
+    return "$or" in test
 
 
 def _own_names(tests: Conjunction) -> list[str]:
