@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from eth_utils.crypto import keccak
 
@@ -47,7 +47,8 @@ def _call_data(found: AnchorCoordinates) -> str:
     return "0x" + (ROOT_AT + found.origin_hash + found.size.to_bytes(32, "big")).hex()
 
 
-def _read_root(rpc: RpcClient, found: AnchorCoordinates) -> bytes | None:
+def _check_registry(rpc: RpcClient, found: AnchorCoordinates) -> None:
+    """Check that the node is on the chain and has a contract where the bundle names it."""
     chain_id = rpc.chain_id()
     if chain_id != found.chain_id:
         raise _unreadable(
@@ -59,6 +60,9 @@ def _read_root(rpc: RpcClient, found: AnchorCoordinates) -> bytes | None:
         raise _unreadable(
             f"there is no contract at {found.contract}", f"{found.contract} 处没有合约"
         )
+
+
+def _read_root(rpc: RpcClient, found: AnchorCoordinates) -> bytes | None:
     call = {"to": found.contract, "data": _call_data(found)}
     root = bytes.fromhex(str(rpc.call("eth_call", call, "latest")).removeprefix("0x"))
     if len(root) != DIGEST_SIZE:
@@ -66,7 +70,50 @@ def _read_root(rpc: RpcClient, found: AnchorCoordinates) -> bytes | None:
     return None if root == _NO_ROOT else root
 
 
-def anchor_reader(url: str, *, timeout_s: float = TIMEOUT_S) -> AnchorReader:
+class ChainReader:
+    """Reads anchored roots from a node; None where none is anchored.
+
+    Used as a context manager it keeps one connection for all reads and asks for chain and contract
+    once; else each read has its own. A read raises ChainUnavailableError where the node does not
+    tell.
+
+    Args:
+        url: The node's RPC address.
+        timeout_s: How long one request may take.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._kept: RpcClient | None = None
+        self._checked: set[tuple[int, str]] = set()
+
+    def __enter__(self) -> Self:
+        self._kept = RpcClient(self._url, timeout_s=self._timeout_s)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
+        self._checked.clear()
+
+    def __call__(self, found: AnchorCoordinates) -> bytes | None:
+        """Return the root that a registry holds for a tree."""
+        if self._kept is None:
+            with self:
+                return self(found)
+        registry = (found.chain_id, found.contract)
+        try:
+            if registry not in self._checked:
+                _check_registry(self._kept, found)
+                self._checked.add(registry)
+            return _read_root(self._kept, found)
+        except (ValueError, TypeError) as error:
+            raise _unreadable("the node's answer is malformed", "节点返回的内容格式错误") from error
+
+
+def anchor_reader(url: str, *, timeout_s: float = TIMEOUT_S) -> ChainReader:
     """Return a function that reads an anchored root from a node, None where none is anchored.
 
     That function raises ChainUnavailableError where the node does not tell.
@@ -75,15 +122,7 @@ def anchor_reader(url: str, *, timeout_s: float = TIMEOUT_S) -> AnchorReader:
         url: The node's RPC address.
         timeout_s: How long one request may take.
     """
-
-    def read(found: AnchorCoordinates) -> bytes | None:
-        try:
-            with RpcClient(url, timeout_s=timeout_s) as rpc:
-                return _read_root(rpc, found)
-        except (ValueError, TypeError) as error:
-            raise _unreadable("the node's answer is malformed", "节点返回的内容格式错误") from error
-
-    return read
+    return ChainReader(url, timeout_s=timeout_s)
 
 
 def verify_file(
