@@ -29,6 +29,7 @@ from carnet.rules.choices import choices_of
 from carnet.rules.decision import NOTHING_EARLIER, Earlier
 from carnet.rules.evaluate import evaluate_rule
 from carnet.rules.explain_parameters import explain_parameters, parameters_read
+from carnet.rules.explain_rows import explain_rows
 from carnet.rules.finding import Choice, Prepared, bind, evidence, make_finding, prepare
 from carnet.rules.parameters import Unknown
 from carnet.rules.run import start_run
@@ -90,6 +91,7 @@ def _condition(text: str, condition: Condition, bindings: Bindings, case: Case) 
         "verdict": _verdict_name(verdict),
         "values": evidence(parts, bindings, case),
         "reasons": _reasons(parts, bindings, case),
+        "rows": explain_rows(parts, bindings, case),
         "decides": False,
         "cause": _cause(verdict),
     }
@@ -122,6 +124,7 @@ def _line(line: Line, bindings: Bindings, case: Case) -> dict[str, Any]:
         "verdict": _verdict_name(verdict),
         "values": evidence(read, bindings, case),
         "reasons": _reasons(read, bindings, case),
+        "rows": explain_rows(read, bindings, case),
         "decides": False,
         "cause": _cause(verdict),
         "conditions": conditions,
@@ -150,6 +153,7 @@ def _presence(alias: str, fact: Fact, case: Case) -> list[dict[str, Any]]:
             "verdict": _verdict_name(presence),
             "values": {},
             "reasons": {},
+            "rows": [],
             "decides": False,
             "cause": _cause(presence),
             "conditions": [],

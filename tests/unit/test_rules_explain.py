@@ -21,6 +21,7 @@ from carnet.core.text import Language
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
 from carnet.rules.explain import explain_cases
+from carnet.rules.pack import load_pack
 from tests.fixtures_rules import (
     AS_OF,
     certificate,
@@ -31,6 +32,7 @@ from tests.fixtures_rules import (
     rule,
     write_pack,
 )
+from tests.fixtures_tables import write_tables
 
 SAID = {
     "message": {"en": "{c.id} <ended> & on {param.limit}", "zh": "{c.id} 已终止 {param.limit}"},
@@ -52,6 +54,36 @@ def _rule(pack: Pack, *facts: Fact, **more: Any) -> dict[str, Any]:
 
 def _deciding(told: dict[str, Any]) -> list[str]:
     return [line["text"] for line in told["lines"] if line["decides"]]
+
+
+# --- rows of tables --------------------------------------------------------------------------
+
+TIERS = """hit_policy,F
+title_en,Tier
+title_zh,档位
+kind,in,out,citation,status
+name,market,tier,,
+type,string,integer,,
+value,listing.market,,,
+european,EU,1,LAW-1,V
+others,-,2,,S
+"""
+
+
+@pytest.mark.parametrize("line", ["lookup(tiers.tier) == 1", "measure.tier == 1"])
+def test_rows__of_a_lookup_are_told_with_their_law(tmp_path: Path, line: str) -> None:
+    tier = {
+        "name": "tier", "title": SAID["remedy"], "value": "0 + lookup(tiers.tier)",
+    }  # fmt: skip
+    folder = write_pack(tmp_path, rule(when=[line]), measures=[tier])
+    write_tables(folder, {"tiers.csv": TIERS})
+    told = _explain(load_pack(folder))
+    (row,) = told["rules"][0]["choices"][0]["lines"][0]["rows"]
+    assert [one["fact"] for one in row["citation"]] == ["LAW-1"]
+    told_of = {"table": "tiers", "row": "european", "status": "V", "is_sure": True}
+    assert row == told_of | {"citation": row["citation"]}
+    assert "row tiers.european (V; LAW-1, " in "\n".join(explanation_lines(told))
+    assert "tiers.european" in to_svg(told, "rule-1", "en", "sample 1")
 
 
 # --- conditions ------------------------------------------------------------------------------

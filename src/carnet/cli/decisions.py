@@ -34,6 +34,15 @@ def spell_values(told: dict[str, Any], language: str) -> str:
     return ", ".join(shown)
 
 
+def spell_row(row: dict[str, Any], language: str) -> str:
+    """Return a row of a decision table that a line rests on, with its status and its law."""
+    law = "; ".join(spell_citation(one) for one in row["citation"])
+    standing = f"{row['status']}; {law}" if law else row["status"]
+    head = {"en": "row", "zh": "决策表行"}[language]
+    unsure = "" if row["is_sure"] else {"en": ", may hit", "zh": "，可能命中"}[language]
+    return f"{head} {row['table']}.{row['row']} ({standing}){unsure}"
+
+
 def spell_key(fact: dict[str, str]) -> str:
     """Return a fact as `type/id`."""
     return f"{fact['type']}/{fact['id']}"
@@ -41,7 +50,11 @@ def spell_key(fact: dict[str, str]) -> str:
 
 def spell_law(parameter: dict[str, Any]) -> str:
     """Return the law of a parameter."""
-    cited = parameter["citation"]
+    return spell_citation(parameter["citation"])
+
+
+def spell_citation(cited: dict[str, str]) -> str:
+    """Return where a law fact is written down."""
     return f"{cited['fact']}, {cited['title']}, {cited['article']}"
 
 
@@ -52,6 +65,7 @@ def _line(told: dict[str, Any], indent: str) -> Iterator[str]:
     yield f"{indent}{told['text']}: {say(VERDICTS[told['verdict']])}{shown}{mark}"
     if told["cause"]:
         yield f"{indent}  {_said(told['cause'])}"
+    yield from (f"{indent}  {spell_row(row, current_language())}" for row in told["rows"])
     conditions = told.get("conditions", ())
     if len(conditions) > 1:
         for one in conditions:

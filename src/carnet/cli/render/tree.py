@@ -12,7 +12,7 @@ from html import escape
 from typing import Any, Final
 from unicodedata import east_asian_width
 
-from carnet.cli.decisions import OUTCOMES, VERDICTS, spell_key, spell_law, spell_values
+from carnet.cli.decisions import OUTCOMES, VERDICTS, spell_key, spell_law, spell_row, spell_values
 from carnet.core.text import Language, Text
 
 CHOICES_MAX: Final = 20
@@ -77,6 +77,7 @@ class _Drawing:
         values = spell_values(one, self.language)
         if values:
             details.append(values)
+        details += [spell_row(row, self.language) for row in one["rows"]]
         if one["cause"]:
             details.append(one["cause"][self.language])
         if verdict == "false" and "reason" in one:
