@@ -3,7 +3,7 @@
 A record shows openly what the allow-list of its kind names; everything else is withheld behind
 salted digests before anything is hashed, and kept in the vault under the seller's key.
 
-Source: docs/spec/record-and-log.md, the kind data-point; docs/adr/0017-credit-data-points.md.
+Source: docs/spec/credit-passport.md, CP-1 to CP-4; docs/adr/0017-credit-data-points.md.
 """
 
 from collections.abc import Collection, Mapping, Sequence

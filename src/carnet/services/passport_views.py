@@ -1,4 +1,7 @@
-"""Passports as their holder sees and presents them: opened from the vault, member by member."""
+"""Passports as their holder sees and presents them: opened from the vault, member by member.
+
+Source: docs/spec/credit-passport.md, CP-11.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -5,7 +5,7 @@ decisions that are attested; the record names the hashes of those records for ea
 that cannot be told has no value and names the rules that could not decide. A passport replaces the
 one before of the same seller.
 
-Source: docs/spec/record-and-log.md, the kind passport; docs/spec/pack-format.md, PF-32.
+Source: docs/spec/credit-passport.md, CP-5 to CP-10.
 """
 
 from collections.abc import Collection, Mapping
