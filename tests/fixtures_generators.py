@@ -13,6 +13,7 @@ from tests.fixtures_rules import (
     PARAMETERS,
     PATHS,
     TEXT,
+    certificate,
     listing,
     outcome_rule,
     output,
@@ -269,6 +270,66 @@ def instant_vectors(draw: st.DrawFn) -> Vector:
     return Vector({"sample/1": files}, as_json(draw(_incidents())), (), draw(_DATES))
 
 
+# --- lists beside joins -----------------------------------------------------------------------
+
+_LISTS = (
+    '{a}.kind in ["eu_doc", "test_report"]', '{a}.act in ["red", "emc"]',
+    '{a}.status in ["active", "suspended"]', '!({a}.act in ["emc", "lvd"])',
+)  # fmt: skip
+_JOINED = (
+    "{a}.issued_on {op} {b}.issued_on", "{a}.kind {eq} {b}.kind", "{a}.act {eq} {b}.act",
+    "{a}.issued_on {op} {a}.last_reviewed_on", "{a}.last_reviewed_on {op} {b}.issued_on",
+)  # fmt: skip
+
+
+@st.composite
+def _beside(draw: st.DrawFn, alias: str, others: list[str]) -> list[str]:
+    """Some lines about a certificate: lists, and comparisons with the others, in any order."""
+    lists = draw(st.lists(st.sampled_from(_LISTS), max_size=3, unique=True))
+    joins = draw(st.lists(st.sampled_from(_JOINED), min_size=1, max_size=3))
+    operators = {"op": st.sampled_from(["<", "<=", ">", ">=", "!="]), "eq": st.just("==")}
+    lines = [
+        line.format(
+            a=alias,
+            b=draw(st.sampled_from(others)),
+            **{name: draw(strategy) for name, strategy in operators.items()},
+        )
+        for line in [*lists, *joins]
+    ]
+    return draw(st.permutations(list(dict.fromkeys(lines))))
+
+
+@st.composite
+def _pair_rule(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """A rule about two certificates, perhaps without a third."""
+    content: dict[str, Any] = {"match": [{"a": "certificate"}, {"b": "certificate"}]}
+    content["when"] = draw(_beside("b", ["a"]))
+    if draw(st.booleans()):
+        block = {"c": "certificate", "when": draw(_beside("c", ["a", "b"]))}
+        content["without"] = [block]
+    return rule(name, **content)
+
+
+@st.composite
+def join_vectors(draw: st.DrawFn) -> Vector:
+    """Lists of texts beside inequalities between facts, where few values make many matches."""
+    rules = [draw(_pair_rule(f"rule-{n}")) for n in range(draw(st.integers(1, 4)))]
+    days = ["2024-01-01", "2024-01-02", "2024-01-03"]
+    facts = [listing(), product()]
+    for number in range(draw(st.integers(2, 5))):
+        fields = {
+            "kind": draw(st.sampled_from(["eu_doc", "test_report", "tech_file"])),
+            "act": draw(st.sampled_from(["red", "emc", "lvd"])),
+            "status": draw(st.sampled_from(["active", "suspended", "revoked"])),
+            "issued_on": draw(st.sampled_from(days)),
+        }
+        if draw(st.integers(0, 3)):
+            later = days[days.index(fields["issued_on"]) :]
+            fields["last_reviewed_on"] = draw(st.sampled_from(later))
+        facts.append(certificate(f"K{number}", **fields))
+    return Vector({"sample/1": pack_texts(*rules)}, as_json(facts), (), AS_OF.isoformat())
+
+
 GENERATORS: dict[str, st.SearchStrategy[Vector]] = {
     "plain": plain_vectors(),
     "shapes": shape_vectors(),
@@ -277,4 +338,5 @@ GENERATORS: dict[str, st.SearchStrategy[Vector]] = {
     "stages": stage_vectors(),
     "closures": closure_vectors(),
     "instants": instant_vectors(),
+    "joins": join_vectors(),
 }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,28 @@ def test_trap__false_inequality_of_a_join_stands_last(tmp_path: Path, pool: Pool
     same = [certificate(f"K{n}", number="x") for n in range(4)]
     (decision,) = _agree(pack, [listing(), product(), *same], pool)
     assert decision.findings == ()
+
+
+def test_trap__inequality_of_a_join_behind_a_list(tmp_path: Path, pool: Pool) -> None:
+    """The engine leaves it out where an item of the list was found: lists stand behind joins."""
+    match = [{"c": "certificate"}, {"d": "certificate"}]
+    lists = ['d.kind in ["eu_doc", "test_report"]', 'd.act in ["red", "emc"]']
+    joins = ["d.issued_on > c.issued_on"]
+    blocks = [{"e": "certificate", "when": ['e.kind in ["eu_doc"]', "e.issued_on > d.issued_on"]}]
+    pack = make_pack(tmp_path, rule(match=match, when=[*lists, *joins], without=blocks))
+    for tests in _messages(_plan(pack)):
+        placed = ["$or" in one for one in tests if one != {"k": {"case": "k"}}]
+        assert placed == sorted(placed)
+    days = [date(2026, 1, day) for day in (1, 2, 3)]
+    facts = [
+        certificate(f"K{n}", kind="eu_doc", act="red", issued_on=d) for n, d in enumerate(days)
+    ]
+    (decision,) = _agree(pack, [listing(), product(), *facts], pool)
+    pairs = {
+        tuple(name for kind, name in one.facts if kind == "certificate")
+        for one in decision.findings
+    }
+    assert pairs == {("K0", "K2"), ("K1", "K2")}
 
 
 def test_trap__every_tested_property_is_asked_for(tmp_path: Path) -> None:
