@@ -13,6 +13,7 @@ from carnet.rules.decision import Decision, EvaluationResult
 from carnet.rules.engine import evaluate
 from carnet.rules.explain import explain_cases
 from carnet.rules.functions import apply
+from carnet.rules.pack import load_pack
 from tests.fixtures_rules import AS_OF, certificate, listing, make_pack, parameter, product, rule
 
 CERTIFICATES = [{"c": "certificate"}]
@@ -325,6 +326,44 @@ def test_facts__unsafe_value_is_refused(
     pack = make_pack(tmp_path, rule(when=["product.is_radio"]))
     with pytest.raises(InputError, match="product/P1"):
         evaluate(pack, [listing(), _with(product(), name, value)], AS_OF, engine)
+
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "packs" / "certificates" / "1.0.0"
+"""A pack whose case is a product, with certificates that belong to one product each."""
+
+
+def _many_cases() -> list[Fact]:
+    products = [product(f"P{n:03d}") for n in range(250)]
+    certificates = [certificate(f"K{n:03d}", product_id=f"P{n:03d}") for n in range(250)]
+    return [*products, *certificates]
+
+
+@pytest.mark.parametrize("engine", ["reference", "live"])
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        (249, {"brand": 1.5}),
+        (499, {"number": 5}),
+        (499, {"product_id": "P-of-nobody", "is_verified": 1}),
+        (499, {"product_id": ["P001"]}),
+        (499, {"product_id": None}),
+    ],
+)
+def test_facts__unsafe_value_is_refused_wherever_it_stands(
+    engine: str, place: int, wrong: dict[str, Any]
+) -> None:
+    """Facts are checked as their cases come, and what no case has is checked as well."""
+    facts = _many_cases()
+    for name, value in wrong.items():
+        facts[place] = _with(facts[place], name, value)
+    with pytest.raises(InputError, match=f"{facts[place].type}/{facts[place].id} cannot be used"):
+        evaluate(load_pack(BENCHMARK), facts, AS_OF, engine)
+
+
+def test_facts__the_first_one_given_is_named() -> None:
+    facts = [_with(fact, "is_radio", 1) for fact in _many_cases() if fact.type == "product"]
+    with pytest.raises(InputError, match="product/P249"):
+        evaluate(load_pack(BENCHMARK), facts[::-1], AS_OF, "live")
 
 
 def test_facts__missing_required_field_is_refused(tmp_path: Path) -> None:
