@@ -6,8 +6,10 @@ const UNREAD = ["the bundle could not be read", "验证包无法读取"];
 const NO_POLICY = ["no policy was opened: nobody is trusted yet", "未打开策略文件：尚未信任任何一方"];
 
 class Verifier {
-  constructor(data, policy, day) {
+  constructor(data, policy, day, readSeen) {
     this.data = data;
+    this.readSeen = readSeen;
+    this.newest = null;
     this.givenPolicy = policy;
     this.day = day;
     this.parsed = null;
@@ -180,14 +182,23 @@ class Verifier {
   }
 
   consistency() {
-    const [newer, older] = [this.bundle.consistency, this.tree()];
-    if (!newer) {
+    const [newer, trees] = [this.bundle.consistency, [this.tree()]];
+    const [older] = trees;
+    if (newer) {
+      trees.push(this.note(newer.checkpoint));
+      this.checkLog(trees[1], older.origin);
+    }
+    const head = trees[trees.length - 1];
+    if (newer) verifyConsistency(older.size, head.size, newer.proof, older.root, head.root);
+    const seen = this.readSeen ? this.readSeen(older.origin) : null;
+    if (seen === null) {
+      this.newest = head;
+      if (newer) return [`size ${older.size} within ${head.size}`, `大小 ${older.size} 是 ${head.size} 的前缀`];
       throw new NotChecked("there is no other checkpoint to compare with", "没有可比较的其他检查点");
     }
-    const head = this.note(newer.checkpoint);
-    this.checkLog(head, older.origin);
-    verifyConsistency(older.size, head.size, newer.proof, older.root, head.root);
-    return [`size ${older.size} within ${head.size}`, `大小 ${older.size} 是 ${head.size} 的前缀`];
+    const said = compareWithSeen(seen, trees);
+    this.newest = seen.size > head.size ? seen : head;
+    return said;
   }
 
   status() {
@@ -280,6 +291,7 @@ function runStep(verifier, name) {
   } catch (error) {
     if (error instanceof Refused) return { name, verdict: "not_valid", cause: error.cause };
     if (error instanceof NotChecked) return { name, verdict: "not_checked", cause: error.cause };
+    if (error instanceof Unusable) throw error;
     // A fault of the page itself: whatever it is, a verdict comes out, and it is not valid.
     const detail = String(error);
     const cause = { en: `the page failed (${detail})`, zh: `页面出错（${detail}）` };
@@ -293,14 +305,30 @@ function runStep(verifier, name) {
  * @param {Uint8Array} data The bytes of the file, from anyone.
  * @param {object|null} policy From parsePolicy; null where the reader has opened none.
  * @param {string} today The UTC day at which validity is judged, unless the policy names one.
+ * @param {Function|null} readSeen Gives the newest checkpoint seen of an origin, null where none
+ *   was; null to remember nothing.
  */
-function verifyBundle(data, policy, today) {
-  const verifier = new Verifier(data, policy, policy?.asOf ?? today);
+function verifyBundle(data, policy, today, readSeen = null) {
+  const verifier = new Verifier(data, policy, policy?.asOf ?? today, readSeen);
   const steps = STEPS.map((name) => runStep(verifier, name));
   const required = policy?.required ?? new Set(STEPS.slice(0, STEPS.indexOf("witnesses")));
   const isOpen = steps.some((step) => required.has(step.name) && step.verdict !== "valid");
   const isBroken = steps.some((step) => step.verdict === "not_valid");
   const isFaulty = steps.some((step) => step.cause.en.startsWith("the page failed"));
   const verdict = isBroken ? "not_valid" : isOpen || isFaulty ? "not_checked" : "valid";
-  return { verdict, steps };
+  // What is now known to be of one history with what was seen, as the note that says so.
+  const newest = verdict === "not_valid" ? null : textOf(verifier.newest);
+  return { verdict, steps, newest };
+}
+
+/** Return what a bundle proves, compared with what a store has seen, which is moved on. */
+function verifyWithMemory(data, policy, today, storage) {
+  if (storage === null || policy === null) return verifyBundle(data, policy, today);
+  const store = new SeenStore(storage, policy.logs);
+  for (;;) {
+    let before = null;
+    const found = verifyBundle(data, policy, today, (origin) => (before = store.read(origin)));
+    // Another page may have moved the memory meanwhile; what was compared is then compared again.
+    if (found.newest === null || store.advance(before, parseCheckpoint(found.newest))) return found;
+  }
 }

@@ -1,7 +1,23 @@
 // The page itself. Whatever a file holds reaches the document as text alone, never as markup.
 
 const byId = (id) => document.getElementById(id);
+/** Members that tell a reader nothing. */
+const UNSHOWN = ["salt", "statusMessages", "encodedList"];
 const MARKS = { valid: "✓", not_valid: "✕", not_checked: "–" };
+
+/** Return the storage of the browser, null where it gives none. */
+function openStorage() {
+  try {
+    localStorage.getItem(SEEN_PREFIX);
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
+const storage = openStorage();
+const seenNames = () =>
+  storage === null ? [] : Object.keys(storage).filter((name) => name.startsWith(SEEN_PREFIX));
 
 const view = {
   language: /^zh/i.test(navigator.language) ? "zh" : "en",
@@ -56,16 +72,19 @@ function verdictReason(found, required) {
 }
 
 function fieldText(value) {
-  if (typeof value === "string") return value;
+  if (typeof value === "boolean") return say(value ? WORDS.yes : WORDS.no);
   if (value instanceof Map && value.has("digest")) {
     return `${value.get("id")} ${value.get("version")}`;
   }
-  if (value instanceof Map) return [...value].map(([name, item]) => `${name} ${item}`).join(", ");
+  if (value instanceof Map && value.has("rule")) {
+    return `${value.get("rule")} (${value.get("severity")})`;
+  }
+  if (value instanceof Map) {
+    return [...value].map(([name, item]) => `${name} ${fieldText(item)}`).join(", ");
+  }
   if (Array.isArray(value)) {
-    const isFinding = (item) => item instanceof Map;
-    return value
-      .map((item) => (isFinding(item) ? `${item.get("rule")} (${item.get("severity")})` : item))
-      .join(", ");
+    const hasParts = value.some((item) => item instanceof Map && !item.has("rule"));
+    return value.map(fieldText).join(hasParts ? "; " : ", ");
   }
   return String(value);
 }
@@ -75,13 +94,16 @@ function statedFields(data) {
   const { logged, disclosures } = bundleOfJson(parseBundle(data));
   const { document: stated, kind, issuer } = logged.record;
   const fields = reveal(logged.record.subject, disclosures);
-  const members = new Map([["kind", kind], ["issuer", issuer]]);
+  const { title } = logged.record.type;
+  const members = new Map([["recordKind", say(title)], ["logKind", kind], ["issuer", issuer]]);
   for (const name of ["validFrom", "validUntil"]) {
     if (stated.has(name)) members.set(name, stated.get(name));
   }
   for (const [name, value] of fields) members.set(name, value);
-  return Object.keys(FIELD_TITLES)
-    .filter((name) => members.has(name))
+  const titled = Object.keys(FIELD_TITLES).filter((name) => members.has(name));
+  const others = [...members.keys()].filter((name) => !titled.includes(name)).sort();
+  return [...titled, ...others]
+    .filter((name) => !UNSHOWN.includes(name))
     .map((name) => [name, fieldText(members.get(name))])
     .filter(([, text]) => text);
 }
@@ -96,7 +118,7 @@ function paintRecord() {
   byId("record").hidden = !fields.length;
   byId("fields").replaceChildren(
     ...fields.flatMap(([name, value]) => [
-      make("dt", "", say(FIELD_TITLES[name])),
+      make("dt", "", FIELD_TITLES[name] ? say(FIELD_TITLES[name]) : make("code", "", name)),
       make("dd", "", value),
     ]),
   );
@@ -141,6 +163,35 @@ function bundleLine() {
   return [`${view.dataName} `, make("code", "", `SHA-256 ${toHex(sha256(view.data))}`)];
 }
 
+function paintMemory() {
+  const count = seenNames().length;
+  const word = storage === null ? WORDS.noMemory : count ? WORDS.memory : WORDS.emptyMemory;
+  byId("memory-state").textContent = say(word).replace("{count}", count);
+  byId("forget").hidden = !count;
+}
+
+/** Verify and paint; what cannot be compared with what was seen before is not verified at all. */
+function paintVerification() {
+  const policy = policyOfView();
+  const day = byId("day").value;
+  try {
+    const found = verifyWithMemory(
+      view.data,
+      policy,
+      dayNumber(day) === null ? today() : day,
+      storage,
+    );
+    const required = policy?.required ?? new Set(STEPS.slice(0, STEPS.indexOf("witnesses")));
+    byId("steps").replaceChildren(...found.steps.map(stepLine));
+    paintRecord();
+    paintVerdict(found.verdict, say(VERDICTS[found.verdict]), verdictReason(found, required));
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    byId("result").hidden = true;
+    paintVerdict("not_checked", say(VERDICTS.not_checked), say(error.cause));
+  }
+}
+
 function paintResult() {
   const isShown = view.data !== null && !view.policyCause && !view.fault;
   byId("result").hidden = !isShown;
@@ -150,13 +201,7 @@ function paintResult() {
   } else if (!isShown) {
     paintVerdict("waiting", say(WORDS.waiting), say(WORDS.bundleHint));
   } else {
-    const policy = policyOfView();
-    const day = byId("day").value;
-    const found = verifyBundle(view.data, policy, dayNumber(day) === null ? today() : day);
-    const required = policy?.required ?? new Set(STEPS.slice(0, STEPS.indexOf("witnesses")));
-    byId("steps").replaceChildren(...found.steps.map(stepLine));
-    paintRecord();
-    paintVerdict(found.verdict, say(VERDICTS[found.verdict]), verdictReason(found, required));
+    paintVerification();
   }
 }
 
@@ -164,6 +209,7 @@ function paint() {
   paintWords();
   paintPolicy();
   paintResult();
+  paintMemory();
 }
 
 /** Take some bytes as the bundle; the verdict of the one before is gone at once. */
@@ -234,6 +280,11 @@ function start() {
     paint();
     byId("policy-file").focus();
   });
+  byId("forget").addEventListener("click", () => {
+    for (const name of seenNames()) storage.removeItem(name);
+    byId("policy-file").focus();
+    paint();
+  });
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("dragging");
@@ -266,6 +317,7 @@ globalThis.carnetVerify = Object.freeze({
   fromMultibase,
   hashData,
   keyOfMultibase,
+  parseCheckpoint,
   parseNote,
   parsePolicy,
   parseStrict,
@@ -281,4 +333,5 @@ globalThis.carnetVerify = Object.freeze({
   verifyNote,
   verifyProof,
   verifySignature,
+  verifyWithMemory,
 });
