@@ -16,6 +16,7 @@ from carnet.ledger.verify import verify_bundle
 from carnet.services.appending import append_records
 from carnet.services.attesting import issue_attestations
 from carnet.services.bundling import export_bundle
+from carnet.services.data_points import list_data_points, record_data_points
 from carnet.services.decisions import read_decisions
 from carnet.services.erasing import (
     Act,
@@ -28,6 +29,7 @@ from carnet.services.erasing import (
 )
 from carnet.services.erasure_scope import OWNED, RETAINED, SUBJECT_TYPES
 from carnet.services.importing import import_files
+from carnet.services.passport_views import passports
 from carnet.services.policies import make_policy
 from carnet.services.reviewing import review
 from carnet.services.vault import open_vault
@@ -315,3 +317,42 @@ def test_attestation__of_an_erased_seller_is_refused(told: Workspace, clock: Fix
     erase(told, clock)
     with pytest.raises(ConflictError, match="CRN-L-090"):
         issue_attestations(told, [decide(told)], clock)
+
+
+def test_data_pool__of_an_erased_seller_says_so(
+    told: Workspace, tmp_path: Path, clock: FixedClock
+) -> None:
+    point = {
+        "type": "data_point",
+        "id": "DP-1",
+        "seller_id": SELLER,
+        "kind": "own_site_sales",
+        "provider": SECRET_NAME,
+        "provenance": "self_declared",
+        "period_start": "2026-07-01",
+        "period_end": "2026-09-30",
+        "value": 55555,
+        "unit": "minor",
+        "currency": "EUR",
+        "observed_on": "2026-10-02",
+    }
+    path = tmp_path / "points.json"
+    path.write_text(json.dumps({"facts": [point]}), encoding="utf-8")
+    import_files(told, [path], clock)
+    record_data_points(told, clock, seller=SELLER)
+    (before,) = list_data_points(told, SELLER)
+    assert before.record is not None
+    append_records(told, clock)
+    bundle = export_bundle(told, before.record.record_id, disclose=["value", "provider"])
+    erase(told, clock)
+    for act in (
+        lambda: list_data_points(told, SELLER),
+        lambda: record_data_points(told, clock, seller=SELLER),
+        lambda: passports(told, SELLER, clock),
+    ):
+        with pytest.raises(NotFoundError, match="CRN-L-106"):
+            act()
+    with pytest.raises(NotFoundError, match="CRN-L-091"):
+        export_bundle(told, before.record.record_id, disclose=["value"])
+    found = verify_bundle(bundle.to_bytes(), make_policy(told), today=DAY)
+    assert found.step("disclosures").verdict == "valid"

@@ -30,7 +30,14 @@ from carnet.services.issuing import (
     record_of_source,
     stage_statement,
 )
-from carnet.services.vault import PSEUDONYM_URN, Subject, Vault, open_vault, pseudonym_of
+from carnet.services.vault import (
+    PSEUDONYM_URN,
+    Subject,
+    Vault,
+    open_vault,
+    pseudonym_of,
+    tell_erased,
+)
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.facts import FactVersion, current_facts, existing
@@ -99,9 +106,10 @@ def require_seller(connection: Connection, seller: str) -> None:
     """Check that a seller is known.
 
     Raises:
-        NotFoundError: There is no such party.
+        NotFoundError: There is no such party, or its data was erased.
     """
     if not existing(connection, SELLER_TYPE, [seller]):
+        tell_erased(connection, Subject(SELLER_TYPE, seller))
         raise _not_found(seller)
 
 

@@ -232,18 +232,24 @@ def withheld_digests(connection: Connection, record_hash: bytes) -> frozenset[st
     return frozenset(parse_canonical(bytes(body))["credentialSubject"].get("_sd", ()))
 
 
+def subject_erased_at(connection: Connection, subject: Subject) -> datetime | None:
+    """Return when a subject was erased, None where it was not."""
+    query = (
+        select(ERASURE.c.at)
+        .join(SUBJECT, SUBJECT.c.pseudonym == ERASURE.c.pseudonym)
+        .where(SUBJECT.c.type == subject.type, SUBJECT.c.fact_id == subject.id)
+    )
+    found: datetime | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def require_not_erased(connection: Connection, subject: Subject) -> None:
     """Check that a subject may be recorded.
 
     Raises:
         ConflictError: It was erased.
     """
-    query = (
-        select(ERASURE.c.at)
-        .join(SUBJECT, SUBJECT.c.pseudonym == ERASURE.c.pseudonym)
-        .where(SUBJECT.c.type == subject.type, SUBJECT.c.fact_id == subject.id)
-    )
-    at = connection.execute(query).scalar_one_or_none()
+    at = subject_erased_at(connection, subject)
     if at is not None:
         raise ConflictError(
             "CRN-L-090",
@@ -255,6 +261,30 @@ def require_not_erased(connection: Connection, subject: Subject) -> None:
             Text(
                 "If they come back as a customer, import them under a new id.",
                 "若其再次成为客户，请以新的标识导入。",
+            ),
+        )
+
+
+def tell_erased(connection: Connection, subject: Subject) -> None:
+    """Say of a subject that is not found that it was erased, if so.
+
+    Raises:
+        NotFoundError: It was erased.
+    """
+    at = subject_erased_at(connection, subject)
+    if at is not None:
+        raise NotFoundError(
+            "CRN-L-106",
+            Text(
+                f"The data of {subject} was erased at {format_instant(at)}. Its records still "
+                "verify; what they withhold cannot be shown any more.",
+                f"{subject} 的数据已于 {format_instant(at)} 删除。"
+                "其记录仍可核验；隐藏的内容已无法再出示。",
+            ),
+            Text(
+                f"`carnet erase {subject.id}` tells what went; `carnet record revoke` revokes a "
+                "record.",
+                f"`carnet erase {subject.id}` 列出已删除的内容；`carnet record revoke` 撤销记录。",
             ),
         )
 

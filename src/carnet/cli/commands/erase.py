@@ -7,11 +7,13 @@ import typer
 from carnet.cli.language import t
 from carnet.cli.opening import open_workspace
 from carnet.cli.options import FormatOption, LanguageOption, WorkspaceOption
-from carnet.cli.tables import print_json, print_rows, print_table
+from carnet.cli.tables import print_json, print_rows
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from carnet.services.erasing import Erased, Plan, Standing
 
 HELP = t(
@@ -98,14 +100,24 @@ def _print(found: "Standing") -> None:
     if found.plan is not None:
         rows += _plan_rows(found.plan)
     print_rows(rows)
-    if found.plan is not None and found.plan.retained:
-        from carnet.services.erasure_scope import RETAINED
+    if found.plan is not None:
+        _print_retained(found.plan.retained)
 
-        headers = [t("stays", "保留"), t("facts", "事实数"), t("because it", "原因")]
-        kept = found.plan.retained.items()
-        print_table(
-            headers, [(n, str(count), t(RETAINED[n].en, RETAINED[n].zh)) for n, count in kept]
+
+def _print_retained(retained: "Mapping[str, int]") -> None:
+    """Print what stays under the reason why it does, each reason once."""
+    from carnet.services.erasure_scope import RETAINED
+
+    for reason in dict.fromkeys(RETAINED[name] for name in retained):
+        counts = {name: count for name, count in retained.items() if RETAINED[name] == reason}
+        total = sum(counts.values())
+        typer.echo(
+            t(
+                f"\n{total} facts stay. Each {reason.en}.",
+                f"\n{total} 条事实保留。{reason.zh}。",
+            )
         )
+        typer.echo("  " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def _refuse_options() -> InputError:
