@@ -164,7 +164,13 @@ def test_shipped_pack__no_edit_is_passed_over(name: str, seed: int) -> None:
             del owner[path[-1]]
             break
         owner[path[-1]] = chosen.choice(["other", 7, date(2001, 1, 1), "b"])
-    assert bool(differences(before, after)) == (digest_of(before) != digest_of(after))
+    digests = {digest_of(_without_tables(each)).hex() for each in (before, after)}
+    assert bool(differences(before, after)) == (len(digests) > 1)
+
+
+def _without_tables(documents: dict[str, Any]) -> dict[str, Any]:
+    """Return the documents that are edited above; a table counts by what its cells mean."""
+    return {name: each for name, each in documents.items() if not name.startswith("tables/")}
 
 
 _READ: dict[str, dict[str, Any]] = {}
