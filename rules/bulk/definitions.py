@@ -25,14 +25,12 @@ from carnet.rules.bulk.aggregates import add_aggregation
 from carnet.rules.bulk.frame import Frame, Row
 from carnet.rules.bulk.hits import add_hits
 from carnet.rules.bulk.plan import (
-    ALL_TYPES,
     Computed,
     Plan,
     closures_read,
     is_local,
     key_of,
     keys_read,
-    names_read,
     order_of_definitions,
 )
 from carnet.rules.bulk.rests import rests_choice, rests_value
@@ -52,7 +50,6 @@ from carnet.rules.bulk.sql import (
     joined_text,
     name_of,
     number,
-    relation,
     text,
 )
 from carnet.rules.bulk.values import all_hold, guards_of, line_verdicts, worth_of
@@ -303,7 +300,7 @@ def _computed(
 
 
 def add_views(plan: Plan, types: list[str]) -> list[DefinitionKey]:
-    """Add `v_<type>`: the facts of a type with every derived field that reads them alone.
+    """Add `v_<type>`: the facts of a type with every derived field that reads them alone, if any.
 
     Returns:
         The definitions that need tables of their own, each after those it reads.
@@ -321,26 +318,25 @@ def add_views(plan: Plan, types: list[str]) -> list[DefinitionKey]:
         frame.bind(owner, owner, Row(frame.table))
         plan.computed[key], views[owner] = _computed(frame, key, [], local=True)
     for one in types:
-        _add_view(plan, one, views.get(one))
+        if one in views:
+            _add_view(plan, one, views[one])
     return left
 
 
-def _add_view(plan: Plan, fact_type: str, query: exp.Query | None) -> None:
+def _add_view(plan: Plan, fact_type: str, query: exp.Query) -> None:
     """Add `v_<type>`: a view where little is computed, else a table of what the pack reads.
 
     A view is spelled out wherever it is read, so a long one would cost each query its planning.
     """
     name = f"v_{fact_type}"
-    if query is None:
-        plan.add(name, exp.select("*").from_(relation(f"f_{fact_type}", "f")), is_view=True)
-        return
     own = [one for one in plan.computed.values() if one.key[0] == fact_type]
     if sum(_weight(one) for one in own) <= INLINED_MAX:
         plan.add(name, query, is_view=True)
         return
-    read = names_read(plan.pack)
-    kept = [one for one in ALL_TYPES[fact_type].columns if one in read or one == "id"]
-    columns = [*kept, *(column for one in own for column in _columns_of(one))]
+    columns = [
+        *plan.columns_read(fact_type),
+        *(column for one in own for column in _columns_of(one)),
+    ]
     inner = Frame(plan, query)
     plan.add(name, inner.select([(one, inner_column(inner, one)) for one in columns]))
 

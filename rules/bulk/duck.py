@@ -7,7 +7,7 @@ locked before the first row is there.
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import duckdb
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.rules.bulk.sieve import named
-from carnet.rules.bulk.steps import Step, last_of, last_reads
+from carnet.rules.bulk.steps import Program
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +50,14 @@ class BulkLimits:
     threads: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of one type in a database: their columns with SQL's types, and their number."""
+
+    columns: Mapping[str, str]
+    count: int
+
+
 class BulkDatabase:
     """A database of one run, in a private folder that is removed with it.
 
@@ -61,6 +69,9 @@ class BulkDatabase:
 
     def __init__(self, limits: BulkLimits, *, is_small: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="carnet-bulk-"))
+        self._is_small = is_small
+        self.facts: dict[str, Facts] = {}
+        self.relations: dict[str, str] = {}
         try:
             self._connection = self._open(limits, is_small=is_small)
         except BaseException:
@@ -134,6 +145,19 @@ class BulkDatabase:
             if is_shared:
                 connection.close()
 
+    def dicts(self, query: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a query by the names of their columns."""
+        if self._is_small:
+            # Without Arrow a query is planned once instead of twice.
+            with _explained():
+                cursor = self._connection.cursor().execute(query)
+                names = [one[0] for one in cursor.description or ()]
+                while rows := cursor.fetchmany(ROWS_READ):
+                    yield from (dict(zip(names, row, strict=True)) for row in rows)
+            return
+        for batch in self.batches(query):
+            yield from batch.to_pylist()
+
     def reader(self, query: str) -> "pa.RecordBatchReader":
         """Return the rows of a query as a reader of batches, with their types."""
         with _explained():
@@ -153,41 +177,33 @@ class BulkDatabase:
         """Forget an Arrow table."""
         self._connection.unregister(name)
 
-    def tables(self) -> frozenset[str]:
-        """Return the names of all tables and views."""
-        query = "SELECT table_name FROM information_schema.tables"
-        return frozenset(name for (name,) in self.rows(query))
+    # --- relations ----------------------------------------------------------------------------
 
-    # --- steps --------------------------------------------------------------------------------
+    def create(self, name: str, query: str) -> int:
+        """Create a table of the rows of a query; return how many there are."""
+        with _explained():
+            made = self._connection.execute(f"CREATE TABLE {named(name)} AS {query}").fetchone()
+        assert made is not None, "DuckDB counts what it writes"
+        return int(made[0])
 
-    def run(self, steps: Sequence[Step]) -> None:
-        """Execute steps in order, each as a table or view; drop what nothing later reads.
+    def note_facts(self, name: str, columns: Mapping[str, str], count: int) -> None:
+        """Note the columns of a relation `f_<type>`, which is there if it has any rows."""
+        self.facts[name] = Facts(columns, count)
+
+    def relation(self, name: str) -> str | None:
+        """Return what a query reads the relation of a step from; None where it holds nothing."""
+        return self.relations.get(name)
+
+    def run(self, program: Program) -> None:
+        """Execute the steps of a pack over the facts.
 
         Raises:
             InputError: Memory and disk do not suffice.
         """
-        from carnet.rules.bulk.dialect import render
+        from carnet.rules.bulk.running import DuckRun
 
-        for step, unread in last_reads(steps):
-            kind = "VIEW" if step.is_view else "TABLE"
-            self.execute(f"CREATE {kind} {named(step.name)} AS {render(step.query, 'duckdb')}")
-            if step.rounds is not None:
-                self._repeat(step.name, render(step.rounds.query, "duckdb"), step.rounds.most)
-            for name in sorted(unread & self.tables()):
-                self.execute(f"DROP TABLE {named(name)}")
-
-    def _repeat(self, name: str, query: str, most: int) -> None:
-        """Add the rows of further rounds to a table until a round has none."""
-        last, following = named(last_of(name)), named(f"{name}$next")
-        self.execute(f"CREATE TABLE {last} AS FROM {named(name)}")
-        for _ in range(most):
-            self.execute(f"CREATE TABLE {following} AS {query}")
-            self.execute(f"DROP TABLE {last}")
-            self.execute(f"ALTER TABLE {following} RENAME TO {last}")
-            if not self.rows(f"FROM {last} LIMIT 1"):
-                break
-            self.execute(f"INSERT INTO {named(name)} FROM {last}")
-        self.execute(f"DROP TABLE {last}")
+        self.relations = {}
+        DuckRun(self, program).finish()
 
 
 def facts_table(view: str) -> str:

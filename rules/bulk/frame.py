@@ -82,7 +82,7 @@ class Key:
             self._row = Row(table)
         if self._row is None:
             table = self._frame.join(
-                f"v_{self._type}", "", lambda one: [equal(one("id"), self._key)]
+                self._frame.plan.view_of(self._type), "", lambda one: [equal(one("id"), self._key)]
             )
             self._row = Row(table)
         return self._row.column(name)
@@ -214,7 +214,7 @@ class Frame:
         if key not in self.tables:
             own = column(self.case_table(), f"{alias}$id")
             self.tables[key] = Row(
-                self.join(f"v_{fact_type}", "", lambda one: [equal(one("id"), own)])
+                self.join(self.plan.view_of(fact_type), "", lambda one: [equal(one("id"), own)])
             )
         return self.tables[key]
 

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from carnet.rules.budget import COMBINATIONS_MAX, combinations
 from carnet.rules.bulk.closures import many_links
-from carnet.rules.bulk.plan import OF_CASE, Plan
+from carnet.rules.bulk.plan import ALL_TYPES, OF_CASE, Plan
 from carnet.rules.bulk.sql import (
     Sql,
     aliased,
@@ -119,11 +119,14 @@ def _product(counts: Sequence[Sql]) -> Sql:
     most = number(COMBINATIONS_MAX + 1)
     result: Sql = number(1)
     for one in counts:
-        capped = exp.Least(this=one, expressions=[most])
-        result = exp.Least(
-            this=exp.Mul(this=exp.Paren(this=result), expression=capped), expressions=[most]
-        )
+        product = exp.Mul(this=result, expression=_least(one, most))
+        result = _least(product, most)
     return result
+
+
+def _least(one: Sql, other: Sql) -> Sql:
+    # Neither is ever NULL; what DuckDB is told of NULL else repeats both, and each level doubles.
+    return exp.Least(this=one, expressions=[other], ignore_nulls=True)
 
 
 def _excess(matched: Sequence[Sql], blocks: Sequence[Sql]) -> Iterator[Sql]:
@@ -156,7 +159,11 @@ def add_handed(plan: Plan) -> None:
     queries: list[exp.Query] = []
     if limits:
         union = all_of([_many(plan, kind, limit) for kind, limit in limits.items()])
-        plan.add("s", exp.select("case_id").distinct().from_(union.subquery(alias="u", copy=False)))
+        held_back = exp.select("case_id").distinct(copy=False)
+        held_back = held_back.from_(union.subquery(alias="u", copy=False), copy=False)
+        # Where no type has more facts than its limit, no case has either.
+        known = {f"f_{kind}": limit for kind, limit in limits.items() if kind in ALL_TYPES}
+        plan.add("s", held_back, beyond=known if len(known) == len(limits) else None)
         queries.append(_over(plan, list(limits)))
     if _may_exceed_alone(plan):
         everyone = exp.select(aliased(column("c", "id"), "case_id"))

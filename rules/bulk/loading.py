@@ -55,16 +55,25 @@ class Loader:
     Args:
         database: The database, without tables of facts.
         types: The types that get a table.
+        is_distinct: Whether each type and id is known to come once.
     """
 
     database: BulkDatabase
     types: Mapping[str, FactType] = field(default_factory=lambda: RULE_TYPES)
+    is_distinct: bool = False
     collector: Collector = field(init=False)
     _files: dict[str, int] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.collector = Collector(IntakeLimits(rows_max=2**62))
-        self.database.execute("; ".join(map(_create, self.types.values())))
+
+    def _table(self, fact_type: FactType) -> str:
+        """Return the table of a type's facts, made when the first of them comes."""
+        if fact_type.name not in self._counts:
+            self._counts[fact_type.name] = 0
+            self.database.execute(_create(fact_type))
+        return table_of(fact_type.name)
 
     def number_of(self, file: str) -> int:
         """Return the number that stands for a file in the tables."""
@@ -101,7 +110,8 @@ class Loader:
         rows = [place and place.row for _, place in placed]
         columns["_row"] = pa.array(rows, pa.int64())
         with self._registered(pa.table(columns)) as name:
-            self.database.execute(f"INSERT INTO {table_of(fact_type.name)} FROM {name}")
+            self.database.execute(f"INSERT INTO {self._table(fact_type)} FROM {name}")
+        self._counts[fact_type.name] += len(placed)
 
     # --- rows of one type ---------------------------------------------------------------------
 
@@ -132,10 +142,11 @@ class Loader:
         """Insert those of some rows in a sieve's query that pass; note the others as held back."""
         columns = ", ".join(column_of(name) for name in fact_type.columns)
         place = "NULL" if file_number is None else str(file_number)
-        table, passed = table_of(fact_type.name), f"FROM ({query}) WHERE is_sure"
+        table, passed = self._table(fact_type), f"FROM ({query}) WHERE is_sure"
         inserted = self.database.rows(
             f"INSERT INTO {table} SELECT {columns}, {place}, _row {passed}"
         )
+        self._counts[fact_type.name] += inserted[0][0]
         # Hardly a batch holds a wrong row, so the sieve is asked for those only if some are left.
         if inserted[0][0] < count:
             held = f"SELECT _row FROM ({query}) WHERE NOT is_sure"  # noqa: S608 (the same)
@@ -193,13 +204,16 @@ class Loader:
         Raises:
             IntakeError: Something is wrong with a row, or an id stands twice.
         """
-        if is_complete:
-            for name in self.types:
+        if is_complete and not self.is_distinct:
+            for name in self._counts:
                 self._find_duplicates(name)
         self.collector.log.raise_if_any(FILES, is_complete=is_complete)
-        self.database.execute("; ".join(self._view(one) for one in self.types.values()))
-        for name in {"held", "lines"} & self.database.tables():
-            self.database.execute(f"DROP TABLE {name}")
+        for fact_type in self.types.values():
+            count = self._counts.get(fact_type.name, 0)
+            self.database.note_facts(f"f_{fact_type.name}", _columns(fact_type), count)
+            if count:
+                self.database.execute(self._view(fact_type))
+        self.database.execute("DROP TABLE IF EXISTS held; DROP TABLE IF EXISTS lines")
 
     def _view(self, fact_type: FactType) -> str:
         columns = [named(name) for name in fact_type.columns]
@@ -232,10 +246,12 @@ class Loader:
         return Source(list(self._files)[file_number - 1], row)
 
 
+def _columns(fact_type: FactType) -> dict[str, str]:
+    return {name: SQL_TYPES[fact_type.column(name).kind] for name in fact_type.columns}
+
+
 def _create(fact_type: FactType) -> str:
-    columns = [
-        f"{named(name)} {SQL_TYPES[fact_type.column(name).kind]}" for name in fact_type.columns
-    ]
+    columns = [f"{named(name)} {kind}" for name, kind in _columns(fact_type).items()]
     listed = ", ".join([*columns, "_file INTEGER", "_row BIGINT"])
     return f"CREATE TABLE {table_of(fact_type.name)} ({listed})"
 

@@ -29,9 +29,9 @@ def add_members(plan: Plan) -> None:
     """Add the steps that say which facts are in which case."""
     pack = plan.pack
     case_type = pack.case.fact_type
-    whole = exp.select(aliased(column("f", "id"), OF_CASE), _everything("f"))
     plan.members[case_type] = Membership(case_type, has_case=True, case_field="id")
-    plan.add(f"m_{case_type}", whole.from_(relation(f"v_{case_type}", "f")), is_view=True)
+    whole = _facts(plan, case_type, aliased(column("f", "id"), OF_CASE))
+    plan.add(f"m_{case_type}", whole, is_view=True)
     by_type: dict[str, list[Path]] = {}
     for path in pack.paths:
         by_type.setdefault(path.fact_type, []).append(path)
@@ -39,23 +39,29 @@ def add_members(plan: Plan) -> None:
         _add_type(plan, fact_type, paths)
 
 
-def _everything(alias: str) -> exp.Expr:
-    return exp.Column(this=exp.Star(), table=name_of(alias))
+def _everything(plan: Plan, fact_type: str) -> list[Sql]:
+    """Return the columns of a type that the pack may read, and what is computed of a fact alone."""
+    if plan.view_of(fact_type) == f"f_{fact_type}":
+        return [column("f", one) for one in plan.columns_read(fact_type)]
+    return [exp.Column(this=exp.Star(), table=name_of("f"))]
+
+
+def _facts(plan: Plan, fact_type: str, *first: Sql) -> exp.Select:
+    """Return the facts `f` of a type, after some further columns."""
+    query = exp.Select(expressions=[*first, *_everything(plan, fact_type)])
+    return query.from_(relation(plan.view_of(fact_type), "f"), copy=False)
 
 
 def _add_type(plan: Plan, fact_type: str, paths: list[Path]) -> None:
-    own = exp.Select(expressions=[_everything("f")])
-    own.set("from_", exp.From(this=relation(f"v_{fact_type}", "f")))
     if any(not path.links for path in paths):
         plan.members[fact_type] = Membership(fact_type, has_case=False)
-        plan.add(f"m_{fact_type}", own, is_view=True)
+        plan.add(f"m_{fact_type}", _facts(plan, fact_type), is_view=True)
         return
     direct = _direct_field(plan, paths)
     if direct is not None:
         plan.members[fact_type] = Membership(fact_type, has_case=True, case_field=direct)
-        own = exp.select(aliased(column("f", direct), OF_CASE), _everything("f"))
-        own = own.from_(relation(f"v_{fact_type}", "f")).where(is_known(column("f", direct)))
-        plan.add(f"m_{fact_type}", own, is_view=True)
+        own = _facts(plan, fact_type, aliased(column("f", direct), OF_CASE))
+        plan.add(f"m_{fact_type}", own.where(is_known(column("f", direct))), is_view=True)
         return
     _add_pairs(plan, fact_type, paths)
 
@@ -82,12 +88,9 @@ def _add_pairs(plan: Plan, fact_type: str, paths: list[Path]) -> None:
             union = exp.union(union, query.distinct(), distinct=True)
     plan.members[fact_type] = Membership(fact_type, has_case=has_case)
     plan.add(f"i_{fact_type}", union)
-    listed: list[Sql] = [_everything("f")]
-    if has_case:
-        listed.insert(0, aliased(column("i", "case_id"), OF_CASE))
-    query = exp.select(*listed).from_(relation(f"i_{fact_type}", "i"))
+    own = [aliased(column("i", "case_id"), OF_CASE)] if has_case else []
     on = equal(column("f", "id"), column("i", "id"))
-    query = query.join(relation(f"v_{fact_type}", "f"), on=on)
+    query = _facts(plan, fact_type, *own).join(relation(f"i_{fact_type}", "i"), on=on)
     plan.add(f"m_{fact_type}", query, is_view=True)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
 from pyarrow import parquet
 
 from carnet.core.text import Text
@@ -142,8 +141,8 @@ def _rows_of(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
 class _Grouped:
     """Rows sorted by case, taken case by case in the same order."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._rows = (row for batch in batches for row in batch.to_pylist())
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
         self._next = next(self._rows, None)
 
     def take(self, case_id: str) -> list[Row]:
@@ -164,66 +163,75 @@ class Results:
         database: The database that holds them.
         header: The result without decisions.
         case_type: The fact type of the cases.
+        shown: Where its rows are read.
     """
 
     database: BulkDatabase
     header: EvaluationResult
     case_type: str
+    shown: "Shown"
 
     # --- decisions ----------------------------------------------------------------------------
 
     def _ranges(self) -> Iterator[str]:
         """Yield conditions that part the cases, in order."""
-        query = (
-            "SELECT case_id FROM (SELECT case_id, row_number() OVER (ORDER BY case_id) AS place"  # noqa: S608 (a number of our own)
-            f" FROM all_case) WHERE place % {CASES_READ} = 0 ORDER BY case_id"
-        )
+        cases = self.shown["case"]
         low = "true"
-        for (case_id,) in self.database.rows(query):
-            yield f"{low} AND case_id <= {quoted(case_id)}"
-            low = f"case_id > {quoted(case_id)}"
+        if self._count_of(cases) > CASES_READ:
+            query = (
+                "SELECT case_id FROM (SELECT case_id, row_number() OVER (ORDER BY case_id) AS place"  # noqa: S608 (a number of our own)
+                f" FROM {cases}) WHERE place % {CASES_READ} = 0 ORDER BY case_id"
+            )
+            for (case_id,) in self.database.rows(query):
+                yield f"{low} AND case_id <= {quoted(case_id)}"
+                low = f"case_id > {quoted(case_id)}"
         yield low
 
     def _ordered(self, table: str, part: str) -> str:
         columns = ", ".join(("case_id", *_COLUMNS[table]))
         return (
             f"SELECT {'DISTINCT ' if table == 'error' else ''}{columns}"  # noqa: S608 (our own names)
-            f" FROM all_{table} WHERE {part} ORDER BY {_ORDER[table]}"
+            f" FROM {self.shown[table]} WHERE {part} ORDER BY {_ORDER[table]}"
         )
 
     def decisions(self) -> Iterator[Decision]:
         """Yield all decisions in the order of their cases."""
         tables = [table for table in _COLUMNS if table != "case"]
         for part in self._ranges():
-            grouped = {
-                table: _Grouped(self.database.batches(self._ordered(table, part)))
-                for table in tables
-            }
-            for batch in self.database.batches(self._ordered("case", part)):
-                for case in batch.to_pylist():
-                    rows = {table: grouped[table].take(case["case_id"]) for table in tables}
-                    yield _decision(self.case_type, case, rows)
+            grouped = {table: _Grouped(self._rows(table, part)) for table in tables}
+            for case in self._rows("case", part):
+                rows = {table: grouped[table].take(case["case_id"]) for table in tables}
+                yield _decision(self.case_type, case, rows)
+
+    def _rows(self, table: str, part: str) -> Iterator[Row]:
+        """Return the rows of a table in a range of cases; none are asked for where none are."""
+        if table not in self.shown.present:
+            return iter(())
+        return self.database.dicts(self._ordered(table, part))
 
     def unreached(self) -> Iterator[FactKey]:
         """Yield the facts that reach no case, sorted by type and id."""
-        for batch in self.database.batches("FROM all_unreached ORDER BY type, id"):
-            yield from ((row["type"], row["id"]) for row in batch.to_pylist())
+        rows = self.database.dicts(f"FROM {self.shown['unreached']} ORDER BY type, id")
+        yield from ((row["type"], row["id"]) for row in rows)
 
     @property
     def exit_code(self) -> int:
         """0 all conforming, 1 any nonconforming, 3 some undetermined or nothing decided."""
-        found = self.database.rows("SELECT DISTINCT conformity FROM all_case")
+        found = self.database.rows(f"SELECT DISTINCT conformity FROM {self.shown['case']}")  # noqa: S608 (our own names)
         return exit_code_of(conformity for (conformity,) in found)
 
     @property
     def is_decided(self) -> bool:
         """Whether any case was decided."""
-        return bool(self.database.rows("SELECT 1 FROM all_case LIMIT 1"))
+        return bool(self.database.rows(f"SELECT 1 FROM {self.shown['case']} LIMIT 1"))  # noqa: S608 (the same)
 
     def count_excluded(self) -> int:
         """Return how many facts of the case type are no cases of the pack."""
         of_type = f"type = {quoted(self.case_type)}"
-        ((count,),) = self.database.rows(f"SELECT count(*) FROM all_unreached WHERE {of_type}")  # noqa: S608 (a name of the schema)
+        return self._count_of(f"{self.shown['unreached']} WHERE {of_type}")
+
+    def _count_of(self, source: str) -> int:
+        ((count,),) = self.database.rows(f"SELECT count(*) FROM {source}")  # noqa: S608 (our own names)
         return int(count)
 
     def result(self) -> EvaluationResult:
@@ -264,7 +272,7 @@ class Results:
         for table, name in _FILES.items():
             queries = (self._ordered(table, part) for part in self._ranges())
             self._write_rows(queries, folder / f"{name}.parquet")
-        unreached = "SELECT type, id FROM all_unreached ORDER BY type, id"
+        unreached = f"SELECT type, id FROM {self.shown['unreached']} ORDER BY type, id"  # noqa: S608 (our own names)
         self._write_rows(iter([unreached]), folder / "unreached.parquet")
         header = {
             key: value
@@ -305,33 +313,67 @@ def _write_list(values: Iterator[object], write: Callable[[str], object]) -> Non
 
 def handed_cases(database: BulkDatabase) -> list[str]:
     """Return the cases that the compiled pack leaves to the reference."""
-    if "r_handed" not in database.tables():
+    handed = database.relation("r_handed")
+    if handed is None:
         return []
-    return [name for (name,) in database.rows("SELECT case_id FROM r_handed ORDER BY case_id")]
+    return [name for (name,) in database.rows(f"SELECT case_id FROM {handed} ORDER BY case_id")]  # noqa: S608 (our own names)
 
 
-def show_results(database: BulkDatabase, handed: Sequence[Decision], others: Sequence[str]) -> None:
-    """Make the tables `all_<name>` that results are read from.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where each kind of row is read: a table, or a query in parentheses.
+
+    Args:
+        present: The kinds of which there may be any.
+    """
+
+    present: Mapping[str, str]
+
+    def __getitem__(self, table: str) -> str:
+        """Return what a query reads a kind of row from."""
+        if table in self.present:
+            return self.present[table]
+        columns = {"type": "VARCHAR", "id": "VARCHAR"}
+        if table in _COLUMNS:
+            columns = {"case_id": "VARCHAR", **_COLUMNS[table]}
+        listed = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns.items())
+        return f"(SELECT {listed} WHERE false)"
+
+
+def show_results(
+    database: BulkDatabase, handed: Sequence[Decision], others: Sequence[str]
+) -> Shown:
+    """Return where results are read.
 
     Args:
         database: The database after the last step.
         handed: The decisions on the cases of `r_handed`, which replace what the steps found.
         others: The fact types that the pack does not read; their facts reach no case.
     """
-    present = database.tables()
+    present: dict[str, str] = {}
     for table, columns in _COLUMNS.items():
-        listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        database.execute(f"CREATE TABLE handed_{table} (case_id VARCHAR, {listed})")
         names = ", ".join(("case_id", *columns))
-        own = ""
-        if f"r_{table}" in present:
-            rest = " WHERE case_id NOT IN (SELECT case_id FROM r_handed)" if handed else ""
-            own = f"SELECT {names} FROM r_{table}{rest} UNION ALL "  # noqa: S608 (our own names)
-        database.execute(f"CREATE VIEW all_{table} AS {own}SELECT {names} FROM handed_{table}")  # noqa: S608 (our own names)
+        own = database.relation(f"r_{table}")
+        selects = [] if own is None else [f"SELECT {names} FROM {own}"]  # noqa: S608 (our own names)
+        if handed:
+            rest = " WHERE case_id NOT IN (SELECT case_id FROM r_handed)"
+            selects = [one + rest for one in selects]
+            selects.append(f"SELECT {names} FROM handed_{table}")  # noqa: S608 (the same)
+            listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            database.execute(f"CREATE TABLE handed_{table} (case_id VARCHAR, {listed})")
+        if selects:
+            present[table] = f"({' UNION ALL '.join(selects)})"
     for decision in handed:
         for table, row in _rows_of(decision):
-            columns = {"case_id": decision.case[1], **row}
-            database.insert(f"handed_{table}", columns)
-    selects = ["SELECT type, id FROM r_unreached"] if "r_unreached" in present else []
-    selects += [f"SELECT {quoted(name)} AS type, id FROM {named('f_' + name)}" for name in others]  # noqa: S608 (names of the schema)
-    database.execute(f"CREATE VIEW all_unreached AS {' UNION ALL '.join(selects)}")
+            database.insert(f"handed_{table}", {"case_id": decision.case[1], **row})
+    own = database.relation("r_unreached")
+    selects = [] if own is None else [f"SELECT type, id FROM {own}"]  # noqa: S608 (our own names)
+    facts = {name for name, one in database.facts.items() if one.count}
+    selects += [
+        f"SELECT {quoted(name)} AS type, id FROM {named('f_' + name)}"  # noqa: S608 (names of the schema)
+        for name in others
+        if f"f_{name}" in facts
+    ]
+    if selects:
+        present["unreached"] = f"({' UNION ALL '.join(selects)})"
+    return Shown(present)

@@ -145,6 +145,8 @@ def values_of_pack(pack: Pack) -> Iterator[Value]:
         lines += [tuple(one.line for one in rule.scope), rule.when]
         lines += [block.when for block in rule.without]
         yield from said_by(rule)
+    for closure in pack.closures.values():
+        yield from (closure.start, closure.end)
     for some_values in values_of_types(pack.tables, pack.closures).values():
         yield from some_values
     definitions: list[Definition] = [*pack.derived.values(), *pack.measures.values()]
@@ -183,6 +185,7 @@ class Plan:
         computed: The definitions compiled so far.
         steps: The steps so far.
         cases: The relation that definitions compiled now are computed for.
+        names: The names of all fields that the pack reads of any type.
     """
 
     pack: Pack
@@ -190,6 +193,7 @@ class Plan:
     confirmed: frozenset[str]
     parameters: Mapping[str, Known | Unknown]
     reads: Reads
+    names: frozenset[str]
     members: dict[str, Membership] = field(default_factory=dict)
     computed: dict[DefinitionKey, Computed] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -201,10 +205,29 @@ class Plan:
         return f"{stem}{next(self._numbers)}"
 
     def add(
-        self, name: str, query: Sql, *, is_view: bool = False, rounds: Rounds | None = None
+        self,
+        name: str,
+        query: Sql,
+        *,
+        is_view: bool = False,
+        rounds: Rounds | None = None,
+        beyond: Mapping[str, int] | None = None,
     ) -> None:
         """Append a step."""
-        self.steps.append(Step(name, query, is_view, rounds))
+        self.steps.append(Step(name, query, is_view, rounds, beyond))
+
+    def view_of(self, fact_type: str) -> str:
+        """Return the relation of a type's facts with what is computed of each alone."""
+        is_plain = all(
+            key[0] != fact_type or not one.is_local for key, one in self.computed.items()
+        )
+        return f"f_{fact_type}" if is_plain else f"v_{fact_type}"
+
+    def columns_read(self, fact_type: str) -> list[str]:
+        """Return the columns of a type that the pack or the compiler may read."""
+        if fact_type in COMPUTED_TYPES:
+            return list(ALL_TYPES[fact_type].columns)
+        return [one for one in ALL_TYPES[fact_type].columns if one in self.names or one == "id"]
 
     def is_required(self, fact_type: str, name: str) -> bool:
         """Return whether every fact of a type has a field."""
@@ -241,7 +264,7 @@ def start_plan(pack: Pack, as_of: date, confirmed: frozenset[str]) -> Plan:
     """Return an empty plan."""
     counted = confirmed & unverified_of(pack)
     parameters = resolve_parameters(pack.parameters, as_of, counted)
-    return Plan(pack, as_of, counted, parameters, reads_of(pack))
+    return Plan(pack, as_of, counted, parameters, reads_of(pack), names_read(pack))
 
 
 def is_local(plan: Plan, definition: Definition) -> bool:

@@ -3,11 +3,12 @@
 Source: docs/adr/0004-evaluator-triad.md; docs/adr/0011-packs-become-sql.md.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
+from carnet.core.digests import PackDigest
 from carnet.facts.fact import Fact
 from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES
 from carnet.rules.ast import Pack, Path
@@ -17,7 +18,7 @@ from carnet.rules.bulk.loading import Loader
 from carnet.rules.bulk.output import Results, handed_cases, show_results
 from carnet.rules.bulk.sieve import named, quoted
 from carnet.rules.bulk.sources import FactSource, facts_in
-from carnet.rules.bulk.steps import Step
+from carnet.rules.bulk.steps import Program
 from carnet.rules.case import Run, assemble
 from carnet.rules.decision import NOTHING_EARLIER, Decision, Earlier, Engine, EvaluationResult
 from carnet.rules.evaluate import evaluate_rule
@@ -80,11 +81,11 @@ def open_run(
         InputError: The date is outside the pack's window, or a fact cannot be used.
     """
     run = start_run(pack, as_of, confirmed)
-    steps = compile_pack(pack, as_of, run.confirmed)
+    program = compiled(pack, as_of, run.confirmed, options.engine)
     with open_facts(source, options, earlier.facts) as database:
-        _execute(steps, database, options.engine)
+        _execute(program, database, options.engine)
         handed = tuple(_by_reference(run, database, handed_cases(database)))
-        show_results(database, handed, _unread(pack))
+        shown = show_results(database, handed, _unread(pack))
         header = EvaluationResult(
             pack=pack.id,
             version=pack.version,
@@ -94,16 +95,40 @@ def open_run(
             decisions=(),
             after=earlier.packs,
         )
-        yield Results(database, header, pack.case.fact_type)
+        yield Results(database, header, pack.case.fact_type, shown)
 
 
-def _execute(steps: Sequence[Step], database: BulkDatabase, engine: Engine) -> None:
+_PROGRAMS_MAX = 8
+_programs: dict[tuple[PackDigest, date, frozenset[str], Engine], tuple[Pack, Program]] = {}
+
+
+def compiled(pack: Pack, as_of: date, confirmed: frozenset[str], engine: Engine) -> Program:
+    """Return a compiled pack; one that was compiled lately is not compiled again.
+
+    Args:
+        pack: A checked pack.
+        as_of: The date of the decisions, within the pack's window.
+        confirmed: The U parameters that officers have confirmed.
+        engine: The engine that is to run it: rendering may change the queries.
+    """
+    key = pack.digest, as_of, confirmed, engine
+    known = _programs.pop(key, None)
+    # A pack in memory may have been changed since its digest was made, as tests of packs do.
+    if known is None or not (known[0] is pack or known[0] == pack):
+        known = pack, Program(compile_pack(pack, as_of, confirmed))
+    _programs[key] = known
+    while len(_programs) > _PROGRAMS_MAX:
+        _programs.pop(next(iter(_programs)))
+    return known[1]
+
+
+def _execute(program: Program, database: BulkDatabase, engine: Engine) -> None:
     if engine == "spark":
         from carnet.rules.bulk.spark import run_on_spark
 
-        run_on_spark(steps, database)
+        run_on_spark(program, database)
     else:
-        database.run(steps)
+        database.run(program)
 
 
 def _unread(pack: Pack) -> list[str]:
@@ -140,8 +165,11 @@ def _facts_reaching(pack: Pack, database: BulkDatabase) -> Iterator[Fact]:
     database.execute(
         f"CREATE TABLE handed_near AS SELECT {case_type} AS type, case_id AS id FROM r_handed"  # noqa: S608 (names of the schema)
     )
+    present = {name for name, one in database.facts.items() if one.count}
     for path in pack.paths:
-        database.execute(f"INSERT INTO handed_near {_near_query(path)}")
+        types = {path.fact_type, *(link.far_type for link in path.links)}
+        if {f"f_{name}" for name in types} <= present:
+            database.execute(f"INSERT INTO handed_near {_near_query(path)}")
     yield from facts_in(database, "(type, id) IN (SELECT type, id FROM handed_near)")
     database.execute("DROP TABLE handed_near")
 

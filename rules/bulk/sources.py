@@ -76,6 +76,7 @@ class GivenFacts:
 
     def load(self, loader: Loader) -> None:
         """Load all facts."""
+        loader.is_distinct = len({(fact.type, fact.id) for fact in self.facts}) == len(self.facts)
         loader.add_facts(self.facts)
         loader.finish()
 
@@ -275,8 +276,12 @@ def facts_in(database: BulkDatabase, only: str = "true") -> Iterator[Fact]:
         database: The database.
         only: A condition over `type` and `id`.
     """
-    for name, fact_type in sorted(RULE_TYPES.items()):
-        table = f"(SELECT *, {quoted(name)} AS type FROM {named('f_' + name)})"  # noqa: S608 (names of the schema)
+    for relation, held in sorted(database.facts.items()):
+        if not held.count:
+            continue
+        name = relation.removeprefix("f_")
+        fact_type = RULE_TYPES[name]
+        table = f"(SELECT *, {quoted(name)} AS type FROM {named(relation)})"  # noqa: S608 (names of the schema)
         columns = ", ".join(named(column) for column in fact_type.columns)
         query = f"SELECT {columns} FROM {table} WHERE {only} ORDER BY id"  # noqa: S608 (the same)
         for batch in database.batches(query):

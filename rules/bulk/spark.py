@@ -7,8 +7,8 @@ another master in SPARK_MASTER; its files lie in the private folder of the run.
 
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 from pyarrow import parquet
-from sqlglot import exp
 
 from carnet.core.errors import InputError
 from carnet.core.text import Text
-from carnet.rules.bulk.dialect import render
+from carnet.rules.bulk.dialect import Dialect, view_name
 from carnet.rules.bulk.duck import BulkDatabase
+from carnet.rules.bulk.running import Run
 from carnet.rules.bulk.sieve import named
-from carnet.rules.bulk.steps import Rounds, Step, is_kept, last_of
+from carnet.rules.bulk.steps import Left, Program, Step, is_kept, last_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -84,14 +84,29 @@ def spark_session(folder: Path) -> "Iterator[SparkSession]":
     builder = builder.config("spark.sql.warehouse.dir", str(folder / "warehouse"))
     builder = builder.config("spark.local.dir", str(folder / "spark"))
     try:
-        session = builder.getOrCreate()
+        with _quietly(folder / "java.log"):
+            session = builder.getOrCreate()
     except PySparkRuntimeError as error:
-        # What Java said stands on stderr; too old a one ends before Spark has begun.
+        # Too old a Java ends before Spark has begun.
         raise _without_java() from error
     try:
         yield session
     finally:
         session.stop()
+
+
+@contextmanager
+def _quietly(log: Path) -> Iterator[None]:
+    """Let a process that is started now write to a file what it says on standard error."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
 
 
 _SETTINGS: Final = {
@@ -115,97 +130,142 @@ _LOCAL_SETTINGS: Final = {
 }
 
 
-def run_on_spark(steps: Sequence[Step], database: BulkDatabase) -> None:
+def run_on_spark(program: Program, database: BulkDatabase) -> None:
     """Execute steps on Spark over the facts of a database, and bring its results back to it.
 
     Raises:
         InputError: PySpark or Java is missing.
     """
     with spark_session(database.folder) as session:
-        _send_facts(steps, session, database)
-        readers = Counter(name for step in steps for name in step.reads)
-        for step in steps:
-            frame = session.sql(_for_spark(step.query))
-            if step.rounds is not None:
-                frame = _repeated(step.name, frame, step.rounds, session, database.folder)
-            elif not step.is_view and readers[step.name] > 1:
-                frame = _settled(frame, step.name, session, database.folder)
-            frame.createOrReplaceTempView(view_name(step.name))
-        for step in steps:
-            if is_kept(step.name):
-                _bring_result(step.name, session, database)
-        for name in {step.name for step in steps} | _facts_read(steps):
-            session.catalog.dropTempView(view_name(name))
+        run = SparkRun(database, program, session)
+        try:
+            run.send_facts()
+            run.finish()
+        finally:
+            run.forget()
 
 
-def view_name(name: str) -> str:
-    """Return a name as Spark lets a view be called: letters, digits and underscores.
+class SparkRun(Run):
+    """A run on Spark.
 
-    >>> view_name("d_certificate$ends")
-    'd_certificate__ends'
+    Spark plans a query for longer than it takes to decide a few facts. The rows of a step are
+    worked out once, so that the plans of all their readers begin with them: few rows go through
+    this process, many through files.
+
+    Args:
+        database: The database that holds the facts, and then the results.
+        program: The steps.
+        session: The session.
     """
-    return name.replace("$", "__")
+
+    dialect: Dialect = "spark"
+
+    def __init__(self, database: BulkDatabase, program: Program, session: "SparkSession") -> None:
+        super().__init__(database, program)
+        self._session = session
+        self._views: set[str] = set()
+
+    def send_facts(self) -> None:
+        """Let Spark read the facts."""
+        folder = self.database.folder / "facts"
+        folder.mkdir()
+        for name in sorted(self.program.facts - self.empty):
+            reader = self.database.reader(f"FROM {named(name)}")
+            if self.is_few:
+                self._show(name, self._session.createDataFrame(reader.read_all()))
+                continue
+            path = folder / f"{name}.parquet"
+            with parquet.ParquetWriter(path, reader.schema) as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
+            self._show(name, self._session.read.parquet(str(path)))
+
+    def forget(self) -> None:
+        """Drop the views of the run: the session may be another's."""
+        for name in self._views:
+            self._session.catalog.dropTempView(name)
+
+    def make_nothing(self, name: str, columns: Mapping[str, str]) -> None:
+        """Make a relation of facts without rows."""
+        listed = ", ".join(f"`{one}` {_SPARK_TYPES[kind]}" for one, kind in columns.items())
+        self._show(name, self._session.createDataFrame([], listed))
+
+    def make_table(self, step: Step, left: Left) -> int:
+        """Work out the rows of a step; return how many they are."""
+        frame, count = self._settled(self._session.sql(left.text), step.name)
+        if count and step.rounds is not None:
+            frame = self._repeated(step.name, frame, left.further, step.rounds.most)
+        self._show(step.name, frame)
+        if count and is_kept(step.name):
+            self._bring(step.name, frame)
+        return count
+
+    def make_view(self, step: Step, left: Left) -> None:
+        """Make a view."""
+        self._show(step.name, self._session.sql(left.text))
+
+    def make_result(self, step: Step, left: Left) -> None:
+        """Bring a result back."""
+        self._bring(step.name, self._session.sql(left.text))
+
+    def drop(self, name: str) -> None:
+        """Keep what was worked out: its files go with the run."""
+
+    def _show(self, name: str, frame: "DataFrame") -> None:
+        self._views.add(view_name(name))
+        frame.createOrReplaceTempView(view_name(name))
+
+    def _settled(self, frame: "DataFrame", name: str) -> tuple["DataFrame", int]:
+        """Work out rows once; return them and their number."""
+        if self.is_few:
+            rows = frame.toArrow()
+            return self._session.createDataFrame(rows, frame.schema), rows.num_rows
+        path = self.database.folder / "steps" / view_name(name)
+        frame.write.parquet(str(path))
+        count = sum(parquet.read_metadata(part).num_rows for part in path.glob("*.parquet"))
+        return self._session.read.schema(frame.schema).parquet(str(path)), count
+
+    def _repeated(self, name: str, first: "DataFrame", query: str, most: int) -> "DataFrame":
+        """Return the rows of a step with those of further rounds, until a round has none."""
+        added = everything = first
+        for number in range(most):
+            self._show(name, everything)
+            self._show(last_of(name), added)
+            added, count = self._settled(self._session.sql(query), f"{name}_{number}")
+            if not count:
+                break
+            everything = everything.union(added)
+        return everything
+
+    def _bring(self, name: str, frame: "DataFrame") -> None:
+        """Take a result into the database."""
+        if self.is_few:
+            rows = frame.toArrow()
+            if rows.num_rows:
+                self._insert(name, rows, is_first=True)
+            return
+        path = self.database.folder / "results" / name
+        frame.write.parquet(str(path))
+        for place, part in enumerate(sorted(path.glob("*.parquet"))):
+            with parquet.ParquetFile(part) as source:
+                schema = source.schema_arrow
+                batches = pa.RecordBatchReader.from_batches(schema, source.iter_batches())
+                self._insert(name, batches, is_first=not place)
+        shutil.rmtree(path)
+
+    def _insert(
+        self, name: str, rows: "pa.Table | pa.RecordBatchReader", *, is_first: bool
+    ) -> None:
+        verb = f"CREATE TABLE {named(name)} AS" if is_first else f"INSERT INTO {named(name)}"
+        self.database.register("brought", rows)
+        self.database.execute(f"{verb} FROM brought")
+        self.database.unregister("brought")
+        self.database.relations[name] = named(name)
 
 
-def _for_spark(query: exp.Expr) -> str:
-    spelled = query.copy()
-    for identifier in spelled.find_all(exp.Identifier):
-        identifier.set("this", view_name(identifier.name))
-    return render(spelled, "spark")
-
-
-def _settled(frame: "DataFrame", name: str, session: "SparkSession", folder: Path) -> "DataFrame":
-    """Work out rows once, into a file with which the plans of all their readers begin."""
-    path = str(folder / "steps" / view_name(name))
-    frame.write.parquet(path)
-    return session.read.schema(frame.schema).parquet(path)
-
-
-def _repeated(
-    name: str, first: "DataFrame", rounds: Rounds, session: "SparkSession", folder: Path
-) -> "DataFrame":
-    """Return the rows of a step with those of further rounds, until a round has none."""
-    query, last = _for_spark(rounds.query), view_name(last_of(name))
-    added = everything = _settled(first, name, session, folder)
-    for number in range(rounds.most):
-        everything.createOrReplaceTempView(view_name(name))
-        added.createOrReplaceTempView(last)
-        added = _settled(session.sql(query), f"{name}_{number}", session, folder)
-        if added.isEmpty():
-            break
-        everything = everything.union(added)
-    session.catalog.dropTempView(last)
-    return everything
-
-
-def _facts_read(steps: Sequence[Step]) -> set[str]:
-    made = {step.name for step in steps}
-    return {name for step in steps for name in step.reads if name not in made}
-
-
-def _send_facts(steps: Sequence[Step], session: "SparkSession", database: BulkDatabase) -> None:
-    folder = database.folder / "facts"
-    folder.mkdir()
-    for name in sorted(_facts_read(steps)):
-        path = folder / f"{name}.parquet"
-        reader = database.reader(f"FROM {named(name)}")
-        with parquet.ParquetWriter(path, reader.schema) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
-        session.read.parquet(str(path)).createOrReplaceTempView(name)
-
-
-def _bring_result(name: str, session: "SparkSession", database: BulkDatabase) -> None:
-    path = database.folder / "results" / name
-    session.table(view_name(name)).write.parquet(str(path))
-    parts = sorted(path.glob("*.parquet"))
-    for place, part in enumerate(parts):
-        with parquet.ParquetFile(part) as source:
-            schema = source.schema_arrow
-            database.register(
-                "brought", pa.RecordBatchReader.from_batches(schema, source.iter_batches())
-            )
-            verb = f"INSERT INTO {named(name)}" if place else f"CREATE TABLE {named(name)} AS"
-            database.execute(f"{verb} FROM brought")
-            database.unregister("brought")
-    shutil.rmtree(path)
+_SPARK_TYPES: Final = {
+    "VARCHAR": "STRING",
+    "BIGINT": "BIGINT",
+    "BOOLEAN": "BOOLEAN",
+    "DATE": "DATE",
+}

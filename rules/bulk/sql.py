@@ -4,9 +4,10 @@ Every name is quoted: a pack may call an alias `order` or a field `type`. Argume
 they are and copied where a node would otherwise stand in two trees.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
+from typing import Final
 
 from sqlglot import exp
 
@@ -30,12 +31,17 @@ SQL_TYPES: dict[ValueKind, str] = {
 
 def name_of(text: str) -> exp.Identifier:
     """Return a quoted name."""
-    return exp.to_identifier(text, quoted=True)
+    return exp.Identifier(this=text, quoted=True)
 
 
+# Names and columns stand in many queries and are never changed: each is made once.
+_shared_name = lru_cache(maxsize=4096)(name_of)
+
+
+@lru_cache(maxsize=16_384)
 def column(table: str, name: str) -> exp.Column:
     """Return a column of a table."""
-    return exp.Column(this=name_of(name), table=name_of(table))
+    return exp.Column(this=_shared_name(name), table=_shared_name(table))
 
 
 def relation(name: str, alias: str) -> exp.Table:
@@ -98,45 +104,60 @@ def _wrapped(value: Sql) -> Sql:
     return exp.Paren(this=value)
 
 
-def _joined(kind: type[exp.Connector], values: Sequence[Sql]) -> Sql:
-    # A balanced tree: the depth of what is generated and parsed grows with the logarithm.
-    if len(values) == 1:
-        return values[0]
-    middle = len(values) // 2
-    left, right = _joined(kind, values[:middle]), _joined(kind, values[middle:])
-    return kind(this=_wrapped(left), expression=_wrapped(right))
+_ROW_MAX: Final = 32
+"""Operands that stand in a row; the depth of a parsed query grows with their number."""
+
+
+def _joined(kind: type[exp.Binary], values: Sequence[Sql], loose: tuple[type[Sql], ...]) -> Sql:
+    """Return an associative operator between values: rows of it, and a balanced tree of rows.
+
+    Args:
+        kind: The operator.
+        values: At least one value.
+        loose: The operators that bind no closer than it does and stand in parentheses.
+    """
+    if len(values) > _ROW_MAX:
+        middle = len(values) // 2
+        halves = (_joined(kind, half, loose) for half in (values[:middle], values[middle:]))
+        values = [_wrapped(half) for half in halves]
+    result, *others = [_wrapped(one) if isinstance(one, loose) else one for one in values]
+    for one in others:
+        result = kind(this=result, expression=one)
+    return result
 
 
 def both(*values: Sql) -> Sql:
     """Return Kleene's conjunction of conditions; true of none."""
     kept = [value for value in values if value != TRUE]
-    return _joined(exp.And, kept) if kept else TRUE
+    return _joined(exp.And, kept, (exp.Or,)) if kept else TRUE
 
 
 def either(*values: Sql) -> Sql:
     """Return Kleene's disjunction of conditions; false of none."""
     kept = [value for value in values if value != FALSE]
-    return _joined(exp.Or, kept) if kept else FALSE
+    return _joined(exp.Or, kept, ()) if kept else FALSE
 
 
 def negated(value: Sql) -> Sql:
     """Return Kleene's negation of a condition."""
-    return exp.Not(this=_wrapped(value))
+    if isinstance(value, exp.Boolean):
+        return FALSE if value == TRUE else TRUE
+    return exp.Not(this=value if isinstance(value, exp.Exists) else _operand(value))
 
 
 def is_null(value: Sql) -> Sql:
     """Return whether a value is unknown."""
-    return exp.Is(this=_wrapped(value), expression=exp.Null())
+    return exp.Is(this=_operand(value), expression=NULL)
 
 
 def is_known(value: Sql) -> Sql:
     """Return whether a value is known."""
-    return exp.Not(this=is_null(value))
+    return exp.Is(this=_operand(value), expression=exp.Not(this=NULL))
 
 
 def is_false(value: Sql) -> Sql:
     """Return whether a condition is false, unknown counting as not."""
-    return exp.Is(this=_wrapped(value), expression=exp.Boolean(this=False))
+    return exp.Is(this=_operand(value), expression=FALSE)
 
 
 def not_false(value: Sql) -> Sql:
@@ -146,9 +167,11 @@ def not_false(value: Sql) -> Sql:
 
 def is_true(value: Sql) -> Sql:
     """Return whether a condition is true, unknown counting as not."""
-    return exp.Is(this=_wrapped(value), expression=exp.Boolean(this=True))
+    return exp.Is(this=_operand(value), expression=TRUE)
 
 
+_CLOSED = (exp.Column, exp.Literal, exp.Cast, exp.Paren, exp.Case, exp.Boolean, exp.Coalesce)
+"""What needs no parentheses beside an operator."""
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "==": exp.EQ,
     "!=": exp.NEQ,
@@ -170,8 +193,7 @@ def equal(left: Sql, right: Sql) -> Sql:
 
 
 def _operand(value: Sql) -> Sql:
-    plain = isinstance(value, exp.Column | exp.Literal | exp.Cast | exp.Paren | exp.Case)
-    return value if plain else _wrapped(value)
+    return value if isinstance(value, _CLOSED) else _wrapped(value)
 
 
 def among(value: Sql, items: Iterable[Sql]) -> Sql:
@@ -204,11 +226,36 @@ def joined_text(parts: Sequence[Sql]) -> Sql:
     """Return texts one after another; unknown if one is."""
     if not parts:
         return text("")
-    if len(parts) == 1:
-        return parts[0]
-    middle = len(parts) // 2
-    left, right = joined_text(parts[:middle]), joined_text(parts[middle:])
-    return exp.DPipe(this=_wrapped(left), expression=_wrapped(right), safe=True)
+    return _joined(exp.DPipe, _merged(parts), _OPERATORS)
+
+
+def _merged(parts: Sequence[Sql]) -> list[Sql]:
+    """Return texts with constants side by side as one."""
+    result: list[Sql] = []
+    for part in parts:
+        for one in _row_of(part):
+            if result and _is_text(one) and _is_text(result[-1]):
+                result[-1] = text(result[-1].name + one.name)
+            else:
+                result.append(one)
+    return result
+
+
+def _row_of(part: Sql) -> Iterator[Sql]:
+    """Yield the texts that a text is joined of."""
+    if isinstance(part, exp.DPipe):
+        yield from _row_of(part.this)
+        yield from _row_of(part.expression)
+    else:
+        yield part
+
+
+def _is_text(part: Sql) -> bool:
+    return isinstance(part, exp.Literal) and part.is_string
+
+
+_OPERATORS = (exp.Binary, exp.Not)
+"""What stands in parentheses where texts are joined."""
 
 
 def as_text(value: Sql) -> Sql:

@@ -78,6 +78,12 @@ def _shipped_tests() -> Iterator[tuple[str, Pack, PackTest]]:
             yield shelved.id, pack, test
 
 
+def _staged(pack: Pack, test: PackTest, engine: str) -> str:
+    document = stages_of(pack, test, engine, load_shipped).result(pack).to_json()
+    assert document.pop("engine") == engine
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
 def test_bulk__shipped_packs_decide_their_tests_as_the_reference() -> None:
     listed = list(_shipped_tests())
     seed = int(os.environ.get("CARNET_DIFFERENTIAL_SEED", "20261123"))

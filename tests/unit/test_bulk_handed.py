@@ -42,10 +42,10 @@ def test_handed_cases__are_decided_as_all_are(share: str, monkeypatch: pytest.Mo
             f"SELECT id AS case_id FROM f_listing WHERE market = 'US' QUALIFY {share}",
             dialect="duckdb",
         )
-        return [
+        return tuple(
             Step("r_handed", query) if step.name == "r_handed" else step
             for step in compile_pack(*arguments)
-        ]
+        )
 
     def counted(*arguments: Any) -> Any:
         found = list(own(*arguments))
@@ -53,6 +53,7 @@ def test_handed_cases__are_decided_as_all_are(share: str, monkeypatch: pytest.Mo
         return iter(found)
 
     monkeypatch.setattr(run, "compile_pack", handing)
+    monkeypatch.setattr(run, "_programs", {})
     monkeypatch.setattr(run, "_facts_reaching", counted)
     assert decisions(pack, facts, "bulk") == expected
     assert 0 < seen[0] < len(facts)

@@ -10,10 +10,10 @@ from sqlglot import exp, parse_one
 
 from carnet.core.digests import PackDigest
 from carnet.core.text import Text
-from carnet.rules.bulk import output
+from carnet.rules.bulk import output, running
 from carnet.rules.bulk.duck import BulkDatabase, BulkLimits
 from carnet.rules.bulk.output import Results, show_results
-from carnet.rules.bulk.steps import Step, last_reads
+from carnet.rules.bulk.steps import Program, Step, last_reads
 from carnet.rules.decision import Decision, EvaluationResult, Finding, NotApplicable, RuleError
 
 SMALL = BulkLimits(memory_max=256 * 1024 * 1024, threads=1)
@@ -87,12 +87,12 @@ EXPECTED = (
 
 def results_of(database: BulkDatabase, handed: tuple[Decision, ...] = ()) -> Results:
     database.execute("CREATE TABLE f_party AS SELECT 'S1' AS id")
-    database.run(CASES)
+    database.note_facts("f_party", {"id": "VARCHAR"}, 1)
+    database.run(Program(tuple(CASES)))
     if handed:
         ids = " UNION ALL ".join(f"SELECT '{one.case[1]}' AS case_id" for one in handed)
         database.execute(f"CREATE TABLE r_handed AS {ids}")
-    show_results(database, handed, ["party"])
-    return Results(database, HEADER, "listing")
+    return Results(database, HEADER, "listing", show_results(database, handed, ["party"]))
 
 
 @pytest.mark.parametrize("cases_read", [1, 2, 3, 1000])
@@ -119,12 +119,11 @@ def test_json__is_the_text_of_to_json() -> None:
 
 def test_json__without_decisions_is_the_text_of_to_json() -> None:
     with BulkDatabase(SMALL, is_small=True) as database:
-        database.execute("CREATE TABLE r_unreached (type VARCHAR, id VARCHAR)")
-        show_results(database, (), [])
+        results = Results(database, HEADER, "listing", show_results(database, (), []))
         pieces: list[str] = []
-        Results(database, HEADER, "listing").write_json(pieces.append)
+        results.write_json(pieces.append)
         assert "".join(pieces) == json.dumps(HEADER.to_json(), ensure_ascii=False, indent=2) + "\n"
-        assert Results(database, HEADER, "listing").exit_code == 3
+        assert results.exit_code == 3
 
 
 def test_handed_cases__are_replaced_by_the_decisions_of_the_reference() -> None:
@@ -162,7 +161,9 @@ def test_parquet__holds_the_rows_of_all_ranges(
     assert not list(folder.glob("*.partial"))
 
 
-def test_steps__a_table_is_dropped_when_nothing_reads_it_any_more() -> None:
+def test_steps__a_table_is_dropped_when_nothing_reads_it_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     steps = [
         step("a", "SELECT 1 AS n"),
         step("b", "SELECT n FROM a"),
@@ -177,8 +178,50 @@ def test_steps__a_table_is_dropped_when_nothing_reads_it_any_more() -> None:
         ("v", []),
         ("r_x", ["w"]),
     ]
+    monkeypatch.setattr(running, "FEW", 0)
     with BulkDatabase(SMALL, is_small=True) as database:
         database.execute("CREATE TABLE f_party AS SELECT 'S1' AS id")
-        database.run(steps)
-        assert database.tables() == {"b", "v", "r_x", "f_party"}
+        database.note_facts("f_party", {"id": "VARCHAR"}, 1)
+        database.run(Program(tuple(steps)))
+        assert _tables(database) == {"b", "v", "r_x", "f_party"}
         assert database.rows("FROM r_x") == [(1,)]
+
+
+def _tables(database: BulkDatabase) -> set[str]:
+    return {name for (name,) in database.rows("SELECT table_name FROM information_schema.tables")}
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_steps__what_holds_nothing_is_passed_over(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (
+        step("x", "SELECT id FROM f_party WHERE id = 'nobody'"),
+        step("y", "SELECT x.id FROM x JOIN f_party AS p ON p.id = x.id"),
+        step("z", "SELECT id AS other FROM f_channel"),
+        step("v", "SELECT id FROM y", is_view=True),
+        step("r_a", "SELECT p.id FROM f_party AS p LEFT JOIN z ON z.other = p.id"),
+        step("r_b", "SELECT id FROM v UNION ALL SELECT id FROM r_a", is_view=True),
+        step("r_c", "SELECT id FROM v", is_view=True),
+    )
+    monkeypatch.setattr(running, "FEW", few)
+    with BulkDatabase(SMALL, is_small=True) as database:
+        database.execute("CREATE TABLE f_party AS SELECT 'S1' AS id")
+        database.note_facts("f_party", {"id": "VARCHAR"}, 1)
+        database.note_facts("f_channel", {"id": "VARCHAR"}, 0)
+        database.run(Program(steps))
+        # Neither y nor v is made; z is, for a join that keeps its own rows.
+        assert _tables(database) >= {"x", "z", "f_channel", "r_a"}
+        assert not _tables(database) & {"y", "v"}
+        assert database.relation("r_c") is None
+        assert database.rows(f"FROM {database.relation('r_b')}") == [("S1",)]
+
+
+def test_steps__too_few_facts_are_not_counted_by_case() -> None:
+    counting = Step("s", parse_one("SELECT id FROM f_party"), beyond={"f_party": 1})
+    for count in (1, 2):
+        with BulkDatabase(SMALL, is_small=True) as database:
+            database.execute("CREATE TABLE f_party AS SELECT 'S1' AS id")
+            database.note_facts("f_party", {"id": "VARCHAR"}, count)
+            database.run(Program((counting,)))
+            assert (database.relation("s") is None) == (count == 1)
