@@ -152,6 +152,7 @@ class _Builder:
         self._open: list[Element] = []
         self._counts: list[dict[str, int]] = [{}]
         self._texts: list[list[str]] = [[]]
+        self._text_sizes = [0]
         self._size = 0
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.buffer_text = True
@@ -208,11 +209,15 @@ class _Builder:
         self._open.append(element)
         self._counts.append({})
         self._texts.append([])
+        self._text_sizes.append(0)
 
     def _characters(self, text: str) -> None:
-        texts = self._texts[-1]
-        texts.append(text)
-        if sum(map(len, texts)) > TEXT_MAX:
+        # Blanks between elements are no text: a long list of entries may be indented.
+        if text.isspace() and self._open and self._open[-1].children:
+            return
+        self._texts[-1].append(text)
+        self._text_sizes[-1] += len(text)
+        if self._text_sizes[-1] > TEXT_MAX:
             raise refuse(
                 Text("a text that is too long", "文本过长"),
                 Text(f"at most {TEXT_MAX} characters", f"不超过 {TEXT_MAX} 个字符"),
@@ -222,6 +227,7 @@ class _Builder:
     def _end(self, _name: str) -> None:
         element = self._open.pop()
         self._counts.pop()
+        self._text_sizes.pop()
         element.text = "".join(self._texts.pop())
 
 
