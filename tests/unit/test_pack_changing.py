@@ -171,8 +171,10 @@ def test_rollback__of_what_is_scheduled_cancels_it(
 ) -> None:
     adopt(workspace, versions["2"], LATER)
     pack_changing.roll_back(workspace, "sample", LATER, act())
+    assert states(workspace) == {"1": "active", "2": "scheduled"}
     pack_changing.approve(workspace, "sample", act("officer-2"))
     assert running(workspace, LATER) == "1"
+    assert states(workspace) == {"1": "active", "2": "overtaken"}
 
 
 def test_rolled_back_version__needs_both_officers_again(

@@ -174,6 +174,16 @@ def test_check__tells_why_a_folder_is_no_pack(tmp_path: Path) -> None:
         assert (code, told in output) == (2, True)
 
 
+@pytest.mark.parametrize("words", [("--since", "2026-01-01"), ("--engine", "live")])
+def test_diff__takes_options_of_the_impact_with_it_alone(
+    tmp_path: Path, words: tuple[str, str]
+) -> None:
+    folder = str(write_pack(tmp_path / "pack", ENDED))
+    assert _run("pack", "diff", folder, folder)[0] == 0
+    with pytest.raises(InputError, match="CRN-R-182"):
+        _run("pack", "diff", folder, folder, *words)
+
+
 def test_pack_test__never_stops_at_the_first_failure(tmp_path: Path) -> None:
     folder = write_pack(tmp_path, ENDED)
     (folder / "tests").mkdir()

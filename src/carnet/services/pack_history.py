@@ -125,9 +125,13 @@ class History:
         return max(begun, key=lambda each: (each.effective, each.seq), default=None)
 
     def scheduled(self, day: date) -> tuple[Period, ...]:
-        """Return what begins after a day, soonest first."""
-        later = (each for each in self.periods if each.effective > day)
+        """Return what begins after a day, soonest first; what is overtaken never begins."""
+        later = (each for each in self.periods if each.effective > day and self.begins(each))
         return tuple(sorted(later, key=lambda each: (each.effective, each.seq)))
+
+    def begins(self, period: Period) -> bool:
+        """Return whether a period begins at all: another act for its day may have come later."""
+        return self.in_force(period.effective) is period
 
 
 def apply_event(history: History, event: OfficerEvent) -> History:

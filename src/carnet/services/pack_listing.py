@@ -16,11 +16,11 @@ from carnet.services.packs import kept_pack, named_versions, newest_on_shelf, pa
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 
-State = Literal["active", "scheduled", "approved", "proposed", "past", "shelf"]
+State = Literal["active", "scheduled", "approved", "proposed", "past", "overtaken", "shelf"]
 
 
 def state_of(history: History | None, pack: Pack, today: date) -> State:
-    """Return where a version stands: active, scheduled, approved, proposed, past or shelf."""
+    """Return where a version stands; `overtaken` is one that was to run and never did."""
     if history is None:
         return "shelf"
     digest = pack.digest.hex()
@@ -31,7 +31,8 @@ def state_of(history: History | None, pack: Pack, today: date) -> State:
         ("scheduled", {each.version.digest for each in history.scheduled(today)}),
         ("approved", history.approvals.keys()),
         ("proposed", history.proposals.keys()),
-        ("past", {each.version.digest for each in history.periods}),
+        ("past", {each.version.digest for each in history.periods if history.begins(each)}),
+        ("overtaken", {each.version.digest for each in history.periods}),
     )
     for state, digests in states:
         if digest in digests:

@@ -186,11 +186,11 @@ app.command(
     help=t(
         "List rule packs: those that come with the program, in a workspace also its own.\n\n"
         "With a workspace, each version that officers acted on and where it stands: active, "
-        "scheduled, approved, proposed, past, or on the shelf alone.\n\n"
+        "scheduled, approved, proposed, past, overtaken before it ran, or on the shelf alone.\n\n"
         "Example: carnet pack list --workspace demo",
         "列出规则包：随程序提供的规则包，以及工作区自有的规则包。\n\n"
         "指定工作区时，列出合规专员操作过的每个版本及其状态："
-        "生效、待生效、已批准、已提议、曾生效或仅在架。\n\n"
+        "生效、待生效、已批准、已提议、曾生效、生效前被取代或仅在架。\n\n"
         "示例：carnet pack list --workspace demo",
     ),
 )(list_packs)

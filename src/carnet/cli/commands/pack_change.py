@@ -251,6 +251,7 @@ _STATES = {
     "approved": Text("approved", "已批准"),
     "proposed": Text("proposed", "已提议"),
     "past": Text("past", "曾生效"),
+    "overtaken": Text("overtaken before it ran", "生效前被取代"),
     "shelf": Text("on the shelf", "在架"),
 }
 

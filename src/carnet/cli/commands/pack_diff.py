@@ -76,6 +76,23 @@ def _find(opened: "Workspace | None", name: str, today: "date") -> "Installed":
     return Installed(load_pack(folder), folder)
 
 
+def _check_options(since: str | None, engine: str | None, *, impact: bool) -> None:
+    from carnet.core.errors import InputError
+    from carnet.rules.engine import check_engine
+
+    if engine is not None:
+        check_engine(engine)
+    if not impact and (since is not None or engine is not None):
+        raise InputError(
+            "CRN-R-182",
+            Text(
+                "--since and --engine say how the impact is worked out, which is not asked for.",
+                "--since 和 --engine 用于计算影响，而此处未要求计算影响。",
+            ),
+            Text("Add --impact, or leave them out.", "请加上 --impact，或去掉这些选项。"),
+        )
+
+
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help=_MEANT)],
     after: Annotated[str, typer.Argument(metavar="B", help=_MEANT)],
@@ -96,6 +113,7 @@ def diff(
         str | None,
         typer.Option(
             "--engine",
+            metavar="reference|live|bulk|spark",
             help=t(
                 "With --impact: which engine decides; default: the one for many cases.",
                 "与 --impact 同用：判定引擎；默认为批量引擎。",
@@ -112,6 +130,7 @@ def diff(
     from carnet.rules.difference import differences
     from carnet.rules.pack import read_documents
 
+    _check_options(since, engine, impact=impact)
     first_day = None if since is None else parse_day(since)
     today = SystemClock().now().date()
     found_impact: Impact | None = None
