@@ -13,6 +13,7 @@ from carnet.core.errors import ConflictError, InputError, NotFoundError
 from carnet.facts.schema import FACT_TYPES
 from carnet.ledger.reader import LogReader
 from carnet.ledger.verify import verify_bundle
+from carnet.services import reviewing
 from carnet.services.appending import append_records
 from carnet.services.attesting import issue_attestations
 from carnet.services.bundling import export_bundle
@@ -29,6 +30,7 @@ from carnet.services.erasing import (
 )
 from carnet.services.erasure_scope import OWNED, RETAINED, SUBJECT_TYPES
 from carnet.services.importing import import_files
+from carnet.services.packs import Installed
 from carnet.services.passport_views import passports
 from carnet.services.policies import make_policy
 from carnet.services.reviewing import review
@@ -247,6 +249,23 @@ def test_review__listings_of_an_erased_seller_are_not_decided(
     found = review(told, as_of=DAY, clock=clock, engine="reference")
     assert found.reviewed == ()
     assert {each.reason.en for each in found.not_reviewed} == {"The data of its seller was erased."}
+
+
+def test_review__nothing_is_kept_of_what_was_erased_meanwhile(
+    told: Workspace, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = reviewing.keep_pack
+
+    def erase_first(workspace: Workspace, installed: Installed) -> None:
+        monkeypatch.setattr(reviewing, "keep_pack", keep)
+        erase(told, clock)
+        keep(workspace, installed)
+
+    monkeypatch.setattr(reviewing, "keep_pack", erase_first)
+    with pytest.raises(ConflictError, match="CRN-L-095"):
+        review(told, as_of=DAY, clock=clock, engine="reference")
+    with reading(told.engine) as connection:
+        assert read_decisions(connection, DECISION.c.digest.is_not(None)) == {}
 
 
 def test_decisions__lose_what_they_quoted_and_stay_readable(

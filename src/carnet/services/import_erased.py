@@ -15,7 +15,7 @@ from carnet.facts.intake import IntakeLimits
 from carnet.facts.issue import IssueLog, Problem, Source, Stage, TooManyProblemsError, shown
 from carnet.facts.schema import FACT_TYPES
 from carnet.store import facts as stored
-from carnet.store.erasing import Tombstone, has_erasures, tombstones
+from carnet.store.erasing import Tombstone, erasure_count, tombstones
 from carnet.store.facts import FactVersion
 
 ERASED: Final = Stage(
@@ -39,7 +39,7 @@ def refuse_erased(
     Raises:
         IntakeError: Something was; all of it is named.
     """
-    if not versions or not has_erasures(connection):
+    if not versions or not erasure_count(connection):
         return
     graves = _graves(connection, versions)
     log = IssueLog(limits.issues_max)

@@ -31,7 +31,7 @@ from carnet.services.decisions import LISTING, Line, StoredDecision, latest_deci
 from carnet.services.packs import REVIEWABLE, Installed, in_force, keep_pack, packs_in_force
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
-from carnet.store.erasing import has_erasures, tombstones
+from carnet.store.erasing import erasure_count, tombstones
 from carnet.store.facts import current_facts, fact_digest
 from carnet.store.locks import Lock
 from carnet.store.tables import DECISION
@@ -228,23 +228,17 @@ def _store(
     return reviewed
 
 
-def _require_unerased(connection: Connection, drafts: Collection[_Draft]) -> None:
+def _require_unerased(connection: Connection, count: int) -> None:
     """Check that nothing was erased since the facts were read: it would come back in a decision."""
-    named = {draft.decision.case for draft in drafts}
-    named |= {key for draft in drafts for each in draft.decision.findings for key in each.facts}
-    if not has_erasures(connection):
-        return
-    for name in {key[0] for key in named}:
-        ids = sorted(key[1] for key in named if key[0] == name)
-        if tombstones(connection, name, ids):
-            raise ConflictError(
-                "CRN-L-095",
-                Text(
-                    "Data of a subject was erased while it was reviewed.",
-                    "审核期间有主体的数据被删除。",
-                ),
-                Text("Review again.", "请重新审核。"),
-            )
+    if erasure_count(connection) != count:
+        raise ConflictError(
+            "CRN-L-095",
+            Text(
+                "Data of a subject was erased while it was reviewed.",
+                "审核期间有主体的数据被删除。",
+            ),
+            Text("Review again.", "请重新审核。"),
+        )
 
 
 def _require_same_pack(connection: Connection, pack: Pack) -> None:
@@ -272,7 +266,7 @@ def _require_same_pack(connection: Connection, pack: Pack) -> None:
 
 def _of_erased_sellers(connection: Connection, facts: Collection[Fact]) -> frozenset[str]:
     """Return the listings of sellers whose data was erased: what is left of it decides nothing."""
-    sellers = tombstones(connection, "party") if has_erasures(connection) else {}
+    sellers = tombstones(connection, "party")
     products = {
         fact.id for fact in facts if fact.type == "product" and fact.fields["seller_id"] in sellers
     }
@@ -334,7 +328,7 @@ def review(
     packs = {name: each.pack for name, each in _of_listings(installed).items()}
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
-        erased = _of_erased_sellers(connection, facts)
+        erased, erasures = _of_erased_sellers(connection, facts), erasure_count(connection)
     listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
     chosen = {listing.id for listing in listings} - erased
     drafts = []
@@ -348,7 +342,7 @@ def review(
                 keep_pack(workspace, installed[name])
         drafts += found
     with writing(workspace.engine, Lock.IMPORT) as connection:
-        _require_unerased(connection, drafts)
+        _require_unerased(connection, erasures)
         reviewed = _store(connection, drafts, as_of, engine, clock)
     covered = {each.listing_id for each in reviewed}
     return Review(

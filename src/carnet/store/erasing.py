@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from carnet.core.errors import ConflictError
@@ -152,9 +152,9 @@ def tombstones(
     }
 
 
-def has_erasures(connection: Connection) -> bool:
-    """Return whether anything was ever erased."""
-    return connection.execute(select(ERASURE.c.pseudonym).limit(1)).scalar() is not None
+def erasure_count(connection: Connection) -> int:
+    """Return how many subjects were erased."""
+    return connection.execute(select(func.count()).select_from(ERASURE)).scalar_one()
 
 
 def remaining_digests(connection: Connection) -> dict[bytes, frozenset[bytes]]:
