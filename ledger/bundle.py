@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX, canonical, parse_strict
-from carnet.core.digests import digest_from_hex
 from carnet.ledger import shape
 from carnet.ledger.disclosure import DISCLOSURE_SIZE_MAX, DISCLOSURES_MAX
-from carnet.ledger.entry import ENTRY_SHAPE, LogEntry, entry_from_json
+from carnet.ledger.entry import ENTRY_SHAPE, LogEntry, entry_of_shape
 from carnet.ledger.merkle import PROOF_LENGTH_MAX, SIZE_MAX
 from carnet.ledger.note import NOTE_SIZE_MAX, SIGNATURES_MAX
-from carnet.ledger.record import Record, check_shape, record_of_document
+from carnet.ledger.record import Record, check_shape, record_of_shape
 
 BUNDLE_VERSION = 1
 KEY_EVENTS_MAX = 16
@@ -68,6 +67,8 @@ BUNDLE = {
         )
     ),
 }
+
+_SHAPE = shape.obj(BUNDLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +179,15 @@ def parse_bundle(data: bytes) -> dict[str, Any]:
 
 def _logged(value: Mapping[str, Any]) -> LoggedRecord:
     return LoggedRecord(
-        record=record_of_document(value["record"]),
-        entry=entry_from_json(value["entry"]),
+        record=record_of_shape(value["record"]),
+        entry=entry_of_shape(value["entry"]),
         index=value["index"],
         inclusion=_digests(value["inclusion"]),
     )
 
 
 def _digests(values: list[str]) -> tuple[bytes, ...]:
-    return tuple(digest_from_hex(item) for item in values)
+    return tuple(map(bytes.fromhex, values))
 
 
 def _check_order(places: list[int]) -> None:
@@ -202,9 +203,10 @@ def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
     Raises:
         VerificationError: A member does not have its shape.
     """
-    shape.obj(BUNDLE)(value, "")
+    _SHAPE(value, "")
     _check_order([item["index"] for item in value["keyEvents"]])
     consistency, anchor, status = value["consistency"], value["anchor"], value["status"]
+    # Its members have their shapes, and as parts of a parsed document lie inside the profile.
     return Bundle(
         logged=_logged(value),
         checkpoint=value["checkpoint"],
@@ -218,7 +220,7 @@ def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
         anchor=AnchorCoordinates(
             chain_id=anchor["chainId"],
             contract=anchor["contract"],
-            origin_hash=digest_from_hex(anchor["originHash"]),
+            origin_hash=bytes.fromhex(anchor["originHash"]),
             size=anchor["size"],
         )
         if anchor

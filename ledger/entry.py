@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from carnet.core.canonical import canonical
-from carnet.core.digests import LeafHash, RecordDigest, digest_from_hex
+from carnet.core.canonical import canonical_within
+from carnet.core.digests import LeafHash, RecordDigest
 from carnet.ledger import kinds, shape
 from carnet.ledger.kinds.keys import ISSUER_ID
 from carnet.ledger.merkle import leaf_hash
@@ -47,7 +47,7 @@ def _hex(value: bytes | None) -> str | None:
 
 
 def _bytes(value: str | None) -> bytes | None:
-    return None if value is None else digest_from_hex(value)
+    return None if value is None else bytes.fromhex(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class LogEntry:
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes, which are hashed into the leaf."""
-        return canonical(self.to_json())
+        return canonical_within(self.to_json())
 
     @property
     def leaf_hash(self) -> LeafHash:
@@ -105,9 +105,14 @@ def entry_from_json(value: Mapping[str, Any]) -> LogEntry:
         VerificationError: It does not have the shape of an entry.
     """
     ENTRY_SHAPE(value, "entry")
+    return entry_of_shape(value)
+
+
+def entry_of_shape(value: Mapping[str, Any]) -> LogEntry:
+    """Return the entry of a JSON object that was found to have the shape of one."""
     return LogEntry(
         kind=value["kind"],
-        record_hash=RecordDigest(digest_from_hex(value["recordHash"])),
+        record_hash=RecordDigest(bytes.fromhex(value["recordHash"])),
         issuer=value["issuer"],
         status_ref=value["statusRef"],
         supersedes=_bytes(value["supersedes"]),

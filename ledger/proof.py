@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from carnet.core.canonical import canonical
+from carnet.core.canonical import canonical, canonical_within
 from carnet.core.clock import format_instant
 from carnet.core.errors import SignatureError
 from carnet.core.text import Text
@@ -20,17 +20,21 @@ PROOF_TYPE = "DataIntegrityProof"
 PROOF_PURPOSE = "assertionMethod"
 
 
-def hash_data(document: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
+def hash_data(
+    document: Mapping[str, Any], options: Mapping[str, Any], *, is_within: bool = False
+) -> bytes:
     """Return the 64 bytes that are signed: the hash of the options, then of the document.
 
     Args:
         document: Without its proof.
         options: The proof without its value.
+        is_within: Whether both are known to lie inside the canonical profile.
 
     Source: section 3.3.4.
     """
-    configuration = hashlib.sha256(canonical(options)).digest()
-    return configuration + hashlib.sha256(canonical(document)).digest()
+    spelled = canonical_within if is_within else canonical
+    configuration = hashlib.sha256(spelled(options)).digest()
+    return configuration + hashlib.sha256(spelled(document)).digest()
 
 
 def proof_options(
@@ -63,8 +67,15 @@ def _proof_error(en: str, zh: str) -> SignatureError:
     return SignatureError("CRN-V-008", Text(f"The proof is not valid: {en}.", f"证明无效：{zh}。"))
 
 
-def verify_proof(document: Mapping[str, Any], public_key: bytes) -> None:
+def verify_proof(
+    document: Mapping[str, Any], public_key: bytes, *, is_within: bool = False
+) -> None:
     """Check the proof of a signed document under a key.
+
+    Args:
+        document: With its proof.
+        public_key: The key.
+        is_within: Whether the document is known to lie inside the canonical profile.
 
     Raises:
         SignatureError: It is of another suite, was not made under the same context, or does not
@@ -85,4 +96,5 @@ def verify_proof(document: Mapping[str, Any], public_key: bytes) -> None:
         raise _proof_error("its value is not base58", "其值不是 base58") from error
     unsecured = {name: value for name, value in document.items() if name != "proof"}
     options = {name: value for name, value in proof.items() if name != "proofValue"}
-    verify_signature(public_key, hash_data(unsecured, options), signature)
+    data = hash_data(unsecured, options, is_within=is_within)
+    verify_signature(public_key, data, signature)

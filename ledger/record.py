@@ -7,14 +7,13 @@ Source: W3C VC Data Model 2.0, section 4; docs/spec/record-and-log.md, section 1
 """
 
 import secrets
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from carnet.core.canonical import canonical, parse_canonical
+from carnet.core.canonical import canonical, canonical_within, parse_canonical
 from carnet.core.clock import day_number, format_instant, parse_instant
 from carnet.core.digests import RecordDigest, digest_from_hex, sha256
 from carnet.core.errors import VerificationError
@@ -28,7 +27,7 @@ from carnet.ledger.kinds.keys import EVENTS as KEY_EVENTS
 from carnet.ledger.kinds.keys import ISSUER_ID
 from carnet.ledger.kinds.status import STATUS_ENTRIES, STATUS_ENTRY_SHAPE, status_reference
 from carnet.ledger.proof import CRYPTOSUITE, PROOF_PURPOSE, PROOF_TYPE, add_proof, verify_proof
-from carnet.ledger.signer import Ed25519Signer, Signer
+from carnet.ledger.signer import Signer
 
 CONTEXT = ["https://www.w3.org/ns/credentials/v2", "https://carnet.example/ns/v1"]
 ATTESTATION_TYPE = kinds.ATTESTATION.type_name
@@ -102,9 +101,12 @@ def _day(value: str | None) -> int | None:
     return None if value is None else day_number(parse_instant(value).date())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
-    """One signed document and its canonical bytes, from `parse_record` or `sign_record`."""
+    """One signed document and its canonical bytes, from `parse_record` or `sign_record`.
+
+    Without slots, so that what follows from the two and is asked for many times is kept.
+    """
 
     document: Mapping[str, Any]
     body: bytes
@@ -125,17 +127,17 @@ class Record:
         found: Mapping[str, Any] = self.document["credentialSubject"]
         return found
 
-    @property
+    @cached_property
     def digest(self) -> RecordDigest:
         """The hash that the log carries."""
         return record_digest(self.body)
 
-    @property
+    @cached_property
     def record_kind(self) -> RecordKind:
         """The kind of record it is."""
         return KIND_OF_TYPE[type_of(self.document)]
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The kind that its log entry names."""
         return self.record_kind.log_kind(self.subject)
@@ -156,7 +158,7 @@ class Record:
         """The last instant at which it holds."""
         return _instant(self.document.get("validUntil"))
 
-    @property
+    @cached_property
     def entry(self) -> LogEntry:
         """The log entry of this record: it follows from the record alone."""
         document, kind, subject = self.document, self.record_kind, self.subject
@@ -269,6 +271,11 @@ def record_of_document(document: Any) -> Record:
     return Record(document, canonical(document))
 
 
+def record_of_shape(document: Mapping[str, Any]) -> Record:
+    """Return the record of a document inside the profile that was found to have its shape."""
+    return Record(document, canonical_within(document))
+
+
 def parse_record(body: bytes) -> Record:
     """Return the record of canonical bytes. The proof is not checked here.
 
@@ -305,7 +312,7 @@ def verify_record(record: Record) -> None:
     Raises:
         VerificationError: The proof does not verify.
     """
-    verify_proof(record.document, signing_key(record))
+    verify_proof(record.document, signing_key(record), is_within=True)
 
 
 def new_salt() -> str:
@@ -321,7 +328,8 @@ def urn_of_digest(digest: bytes) -> str:
     value = int.from_bytes(digest[:16], "big")
     value = value & ~(0xF << 76) | (8 << 76)
     value = value & ~(0x3 << 62) | (2 << 62)
-    return f"urn:uuid:{uuid.UUID(int=value)}"
+    text = f"{value:032x}"
+    return f"urn:uuid:{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class Validity(NamedTuple):
@@ -379,9 +387,9 @@ def sign_record(
     if status is not None:
         document["credentialStatus"] = dict(status)
     method = verification_method(issuer.id, issuer.signer.public_key)
-    record = record_of_document(add_proof(document, method, issuer.signer, created))
-    public_key = signing_key(record)
-    if not isinstance(issuer.signer, Ed25519Signer):
-        # What comes from outside this process may be of another key, or damaged on its way.
-        verify_proof(record.document, public_key)
+    signed = add_proof(document, method, issuer.signer, created)
+    check_shape(signed)
+    record = record_of_shape(signed)
+    # The key of another issuer would make a record that nobody can verify.
+    signing_key(record)
     return record

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from carnet.core.canonical import canonical
+from carnet.core.canonical import canonical_within
 from carnet.core.errors import ChainError, RecordFormatError, VerificationError
 from carnet.core.text import Text
 from carnet.ledger.bundle import (
@@ -132,7 +132,7 @@ class _Verifier:
     def canonical(self) -> Text:
         if self.parsed is None:
             raise NotCheckedError("the bundle could not be read", "验证包无法读取")
-        if canonical(self.parsed) != self.data:
+        if canonical_within(self.parsed) != self.data:
             raise refuse("The file is not in its canonical spelling.", "文件不是规范写法。")
         return Text("the one spelling of this content", "内容的唯一写法")
 
@@ -181,7 +181,7 @@ class _Verifier:
 
     def signature(self) -> Text:
         public_key = signing_key(self.logged.record)
-        verify_proof(self.logged.record.document, public_key)
+        verify_proof(self.logged.record.document, public_key, is_within=True)
         return Text("Ed25519, eddsa-jcs-2022", "Ed25519，eddsa-jcs-2022")
 
     def disclosures(self) -> Text:

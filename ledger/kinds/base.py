@@ -9,6 +9,7 @@ Source: docs/spec/record-and-log.md, RL-1.7 to RL-1.21.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from carnet.core.canonical import canonical
@@ -45,9 +46,9 @@ class Variants:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordKind:
-    """One kind of record.
+    """One kind of record. Without slots, so that what follows from its members is kept.
 
     Args:
         name: What log entries and policies call it; variants follow it.
@@ -90,18 +91,18 @@ class RecordKind:
             return self.name
         return f"{self.name}:{subject[self.variants.member]}"
 
-    @property
+    @cached_property
     def urn(self) -> str | None:
         """What the id of a subject begins with, None where it has a form of its own."""
         return None if self.noun is None else f"{URN}{self.noun}:"
 
-    @property
+    @cached_property
     def members(self) -> dict[str, Shape]:
         """The members that are always there, `id` and `salt` included."""
         own = {} if self.urn is None else {"id": urn_shape(self.urn)}
         return {**own, **self.required, "salt": SALT}
 
-    @property
+    @cached_property
     def others(self) -> dict[str, Shape]:
         """The members that may be absent."""
         found = {**self.optional, **self.withheld}
