@@ -292,6 +292,16 @@ sign = -1
 """
 
 
+def test_export__a_withdrawal_moves_money_and_settles_nothing(read: Read) -> None:
+    mapping = CODES_MAP.format(unknown="refuse").replace(
+        'kind = "deduction"', 'kind = "withdrawal"'
+    )
+    text = "day,ref,ccy,type,amount\n2026-01-02,1,JPY,SALE,500\n2026-01-03,2,JPY,FINE,-400\n"
+    _, paid_out, point = read(text, mapping, "statement.csv").facts
+    assert (paid_out.fields["kind"], paid_out.fields["amount_minor"]) == ("withdrawal", 400)
+    assert point.fields["value"] == 500
+
+
 def test_export__codes_in_one_column_by_a_table(read: Read) -> None:
     text = "day,ref,ccy,type,amount\n2026-01-02,1,JPY,SALE,500\n2026-01-03,2,JPY,FINE,-120\n"
     options = {"mapping": CODES_MAP.format(unknown="refuse"), "name": "statement.csv"}
