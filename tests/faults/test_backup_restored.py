@@ -17,7 +17,8 @@ from carnet.core.errors import LedgerFatalError
 from carnet.ledger.reader import LogReader
 from carnet.services.appending import append_records
 from carnet.services.attesting import issue_attestations
-from carnet.services.erasing import Act, approve_erasure, propose_erasure, standing
+from carnet.services.erasing import Act, approve_erasure, propose_erasure
+from carnet.services.erasure_standing import standing
 from carnet.services.workspace import Workspace
 from carnet.store.digest import content_digest
 from carnet.store.engine import reading, writing

@@ -20,10 +20,9 @@ from carnet.ledger.reader import LogReader
 from carnet.services.erasing import (
     Act,
     approve_erasure,
-    list_erasures,
     propose_erasure,
-    standing,
 )
+from carnet.services.erasure_standing import list_erasures, standing
 from carnet.services.importing import import_files
 from carnet.services.officer_events import read_events
 from carnet.services.vault import Subject, find_pseudonym, open_vault

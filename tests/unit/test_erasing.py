@@ -21,14 +21,12 @@ from carnet.services.data_points import list_data_points, record_data_points
 from carnet.services.decisions import read_decisions
 from carnet.services.erasing import (
     Act,
-    Standing,
     approve_erasure,
-    list_erasures,
     propose_erasure,
-    standing,
     withdraw_erasure,
 )
 from carnet.services.erasure_scope import OWNED, RETAINED, SUBJECT_TYPES
+from carnet.services.erasure_standing import Standing, list_erasures, standing
 from carnet.services.importing import import_files
 from carnet.services.packs import Installed
 from carnet.services.passport_views import passports

@@ -24,27 +24,12 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    UniqueConstraint,
 )
 from sqlmodel import Field, SQLModel
 
+from carnet.store.naming import is_digest
 from carnet.store.types import BigInt, Bytes, Day, Instant, Key
-
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-"""Names of constraints, the same on both databases, so that a later migration can refer to them."""
-
-SQLModel.metadata.naming_convention = NAMING
-
-
-def _is_digest(column: str, *, optional: bool = False) -> CheckConstraint:
-    rule = f'length("{column}") = 32'
-    return CheckConstraint(f'"{column}" IS NULL OR {rule}' if optional else rule, name=column)
+from carnet.store.vault_tables import NAMES as VAULT_TABLES
 
 
 class OutboxState(StrEnum):
@@ -89,7 +74,7 @@ class FactRow(SQLModel, table=True):
     __tablename__ = "fact"
     __table_args__: ClassVar = (
         CheckConstraint("version >= 1", name="version"),
-        _is_digest("digest"),
+        is_digest("digest"),
     )
 
     type: str = Field(sa_type=Key, primary_key=True)
@@ -112,7 +97,7 @@ class ApprovalRow(SQLModel, table=True):
 
     __tablename__ = "approval"
     __table_args__: ClassVar = (
-        _is_digest("digest"),
+        is_digest("digest"),
         Index(None, "kind", "subject"),
     )
 
@@ -132,9 +117,9 @@ class DecisionRow(SQLModel, table=True):
 
     __tablename__ = "decision"
     __table_args__: ClassVar = (
-        _is_digest("digest"),
-        _is_digest("pack_digest"),
-        _is_digest("facts_digest"),
+        is_digest("digest"),
+        is_digest("pack_digest"),
+        is_digest("facts_digest"),
         Index(None, "case_type", "case_id", "as_of"),
         Index(None, "pack", "version"),
     )
@@ -162,10 +147,10 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
     __table_args__: ClassVar = (
-        _is_digest("record_hash"),
-        _is_digest("subject", optional=True),
-        _is_digest("supersedes", optional=True),
-        _is_digest("decision_digest", optional=True),
+        is_digest("record_hash"),
+        is_digest("subject", optional=True),
+        is_digest("supersedes", optional=True),
+        is_digest("decision_digest", optional=True),
     )
 
     record_hash: bytes = Field(sa_type=Bytes, primary_key=True)
@@ -187,7 +172,7 @@ class LogEntryRow(SQLModel, table=True):
     __tablename__ = "log_entry"
     __table_args__: ClassVar = (
         CheckConstraint('"index" >= 0', name="index"),
-        _is_digest("leaf_hash"),
+        is_digest("leaf_hash"),
     )
 
     index: int = Field(sa_type=BigInt, primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -204,7 +189,7 @@ class LogNodeRow(SQLModel, table=True):
     __tablename__ = "log_node"
     __table_args__: ClassVar = (
         CheckConstraint('level >= 0 AND "index" >= 0', name="position"),
-        _is_digest("hash"),
+        is_digest("hash"),
     )
 
     level: int = Field(sa_type=Integer, primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -216,7 +201,7 @@ class CheckpointRow(SQLModel, table=True):
     """One signed checkpoint note; the one of the largest size is the head of the log."""
 
     __tablename__ = "checkpoint"
-    __table_args__: ClassVar = (CheckConstraint("size >= 0", name="size"), _is_digest("root"))
+    __table_args__: ClassVar = (CheckConstraint("size >= 0", name="size"), is_digest("root"))
 
     size: int = Field(sa_type=BigInt, primary_key=True, sa_column_kwargs={"autoincrement": False})
     root: bytes = Field(sa_type=Bytes)
@@ -232,7 +217,7 @@ class KeyEventRow(SQLModel, table=True):
     """
 
     __tablename__ = "key_event"
-    __table_args__: ClassVar = (_is_digest("record_hash", optional=True),)
+    __table_args__: ClassVar = (is_digest("record_hash", optional=True),)
 
     id: int | None = Field(default=None, sa_type=BigInt, primary_key=True)
     kind: str = Field(sa_type=Key)
@@ -259,8 +244,8 @@ class OutboxRow(SQLModel, table=True):
             "state IN ('planned', 'sent', 'confirmed', 'finalised', 'failed', 'orphaned')",
             name="state",
         ),
-        _is_digest("tx_hash", optional=True),
-        _is_digest("block_hash", optional=True),
+        is_digest("tx_hash", optional=True),
+        is_digest("block_hash", optional=True),
         Index(None, "state", "id"),
         Index(None, "kind", "id"),
     )
@@ -289,7 +274,7 @@ class DeploymentRow(SQLModel, table=True):
     __tablename__ = "deployment"
     __table_args__: ClassVar = (
         CheckConstraint("length(address) = 42", name="address"),
-        _is_digest("tx_hash", optional=True),
+        is_digest("tx_hash", optional=True),
     )
 
     chain_id: int = Field(
@@ -312,7 +297,7 @@ class OfficerEventRow(SQLModel, table=True):
     __tablename__ = "officer_event"
     __table_args__: ClassVar = (
         CheckConstraint("seq >= 1", name="seq"),
-        _is_digest("digest"),
+        is_digest("digest"),
         Index(None, "kind", "subject"),
     )
 
@@ -323,134 +308,6 @@ class OfficerEventRow(SQLModel, table=True):
     officer: str = Field(sa_type=Key)
     at: datetime = Field(sa_type=Instant)
     body: bytes = Field(sa_type=Bytes)
-
-
-class SubjectRow(SQLModel, table=True):
-    """Somebody or something that data is about: the fact that names it, and its pseudonym.
-
-    The pseudonym is random. It names the subject in records; nothing about the subject follows
-    from it.
-    """
-
-    __tablename__ = "subject"
-    __table_args__: ClassVar = (_is_digest("pseudonym"), UniqueConstraint("type", "fact_id"))
-
-    pseudonym: bytes = Field(sa_type=Bytes, primary_key=True)
-    type: str = Field(sa_type=Key)
-    fact_id: str = Field(sa_type=Key)
-    created_at: datetime = Field(sa_type=Instant)
-
-
-class SubjectKeyRow(SQLModel, table=True):
-    """The encrypted key of one subject. Only an erasure of that subject lets the row be deleted."""
-
-    __tablename__ = "subject_key"
-    __table_args__: ClassVar = (
-        CheckConstraint('length("nonce") = 12', name="nonce"),
-        CheckConstraint('length("wrapped") = 48', name="wrapped"),
-    )
-
-    pseudonym: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("subject.pseudonym")], primary_key=True
-    )
-    nonce: bytes = Field(sa_type=Bytes)
-    wrapped: bytes = Field(sa_type=Bytes)
-    created_at: datetime = Field(sa_type=Instant)
-
-
-class SealedRow(SQLModel, table=True):
-    """The disclosures of one record about one subject, encrypted under that subject's key.
-
-    Only an erasure of that subject lets the row be deleted.
-    """
-
-    __tablename__ = "sealed"
-    __table_args__: ClassVar = (CheckConstraint('length("nonce") = 12', name="nonce"),)
-
-    record_hash: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], primary_key=True
-    )
-    pseudonym: bytes = Field(
-        sa_type=Bytes,
-        sa_column_args=[ForeignKey("subject.pseudonym")],
-        primary_key=True,
-        index=True,
-    )
-    nonce: bytes = Field(sa_type=Bytes)
-    ciphertext: bytes = Field(sa_type=Bytes)
-
-
-class ErasureRow(SQLModel, table=True):
-    """One subject that was erased, and the record that says so."""
-
-    __tablename__ = "erasure"
-
-    pseudonym: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("subject.pseudonym")], primary_key=True
-    )
-    record_hash: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], unique=True
-    )
-    at: datetime = Field(sa_type=Instant)
-
-
-class ErasurePurgeRow(SQLModel, table=True):
-    """The end of one erasure: what was deleted is out of the files of the database as well."""
-
-    __tablename__ = "erasure_purge"
-
-    pseudonym: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], primary_key=True
-    )
-    at: datetime = Field(sa_type=Instant)
-
-
-class ErasedDisclosureRow(SQLModel, table=True):
-    """What stays of a sealed row: which record withholds members of an erased subject."""
-
-    __tablename__ = "erased_disclosure"
-
-    record_hash: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("record.record_hash")], primary_key=True
-    )
-    pseudonym: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], primary_key=True
-    )
-
-
-class ErasedFactRow(SQLModel, table=True):
-    """The tombstone of one fact: it lets the versions of that fact be deleted, and none come back.
-
-    `versions` is how many there were.
-    """
-
-    __tablename__ = "erased_fact"
-    __table_args__: ClassVar = (CheckConstraint("versions >= 1", name="versions"),)
-
-    type: str = Field(sa_type=Key, primary_key=True)
-    fact_id: str = Field(sa_type=Key, primary_key=True)
-    pseudonym: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], index=True
-    )
-    versions: int = Field(sa_type=Integer)
-
-
-class ErasedDecisionRow(SQLModel, table=True):
-    """A decision that lost what it said of a subject; `body_digest` is that of what remains.
-
-    It lets the body of that decision be replaced. A later erasure of another subject adds a row.
-    """
-
-    __tablename__ = "erased_decision"
-    __table_args__: ClassVar = (_is_digest("body_digest"),)
-
-    digest: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("decision.digest")], primary_key=True
-    )
-    pseudonym: bytes = Field(
-        sa_type=Bytes, sa_column_args=[ForeignKey("erasure.pseudonym")], primary_key=True
-    )
-    body_digest: bytes = Field(sa_type=Bytes)
 
 
 class StatusEntryRow(SQLModel, table=True):
@@ -541,12 +398,5 @@ APPEND_ONLY = (
     "status_entry",
     "revocation",
     "record_source",
-    "subject",
-    "subject_key",
-    "sealed",
-    "erasure",
-    "erasure_purge",
-    "erased_disclosure",
-    "erased_fact",
-    "erased_decision",
+    *VAULT_TABLES,
 )

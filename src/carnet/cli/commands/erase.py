@@ -14,7 +14,7 @@ from carnet.core.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from carnet.services.erasing import Erased, Plan, Standing
+    from carnet.services.erasure_standing import Erased, Plan, Standing
 
 HELP = t(
     "Erase a subject: destroy its keys, what is sealed under them, and the facts that describe "
@@ -176,7 +176,7 @@ def erase(
 ) -> None:
     """Erase a subject."""
     from carnet.core.clock import SystemClock
-    from carnet.services import erasing
+    from carnet.services import erasing, erasure_standing
 
     asked = [reason is not None, is_approving, is_withdrawing]
     is_looking = is_dry or (by is None and not any(asked))
@@ -184,7 +184,7 @@ def erase(
         raise _refuse_options()
     with open_workspace(workspace) as opened:
         if is_looking:
-            found = erasing.standing(opened, subject, fact_type)
+            found = erasure_standing.standing(opened, subject, fact_type)
         else:
             act = erasing.Act(subject, by or "", SystemClock(), fact_type)
             if reason is not None:
