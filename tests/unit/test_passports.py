@@ -17,6 +17,7 @@ from carnet.ledger.kinds.credit import DATA_POINT_KINDS, PROVENANCES, UNITS
 from carnet.ledger.reader import LogReader
 from carnet.ledger.verify import verify_bundle
 from carnet.services.appending import append_records
+from carnet.services.attesting import issue_attestations
 from carnet.services.data_points import OPEN_MEMBERS, list_data_points, record_data_points
 from carnet.services.erasing import Act, approve_erasure, propose_erasure
 from carnet.services.passport_views import (
@@ -28,6 +29,7 @@ from carnet.services.passport_views import (
 )
 from carnet.services.passports import FIGURES, issue_passport
 from carnet.services.policies import make_policy
+from carnet.services.reviewing import review
 from carnet.services.status_listing import publish_lists
 from carnet.services.workspace import Workspace
 from tests.fixtures_decisions import DAY
@@ -224,6 +226,20 @@ def test_passport__an_attestation_that_says_something_else_does_not_do(
     product = [{**fact, "is_radio": True} for fact in sound_facts() if fact["type"] == "product"]
     import_facts(recorded, product, tmp_path, clock)
     refused("CRN-L-078", lambda: issue_passport(recorded, SELLER, QUARTER, clock))
+
+
+def test_passport__an_attestation_that_has_ended_does_not_do(
+    workspace: Workspace, tmp_path: Path, clock: FixedClock
+) -> None:
+    import_facts(workspace, sound_facts(), tmp_path, clock)
+    confirm(workspace, clock)
+    decided = review(workspace, as_of=DAY, clock=clock).reviewed
+    issue_attestations(workspace, [each.digest for each in decided], clock, valid_days=1)
+    record_data_points(workspace, clock)
+    clock.advance(timedelta(days=1))
+    assert issue_passport(workspace, SELLER, QUARTER, clock).is_new
+    clock.advance(timedelta(days=1))
+    refused("CRN-L-078", lambda: issue_passport(workspace, SELLER, QUARTER, clock))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Statements: exact amounts, declared meanings, and a refusal that names the place."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,7 +185,7 @@ def test_camt__a_reversal_takes_back_lines_of_its_kind(read: Read) -> None:
         ("<RvslInd>true</RvslInd>", "<RvslInd>yes</RvslInd>", "Stmt/Ntry[4]/RvslInd"),
         ("EXAMPLE-USD-0001", "SOMEBODY-ELSE", "Stmt/Acct/Id/Othr/Id"),
         ("<PgNb>1</PgNb>", "<PgNb>2</PgNb>", "GrpHdr/MsgPgntn"),
-        ("<Ccy>USD</Ccy>", "<Ccy>EUR</Ccy>", "Stmt"),
+        ("<Ccy>USD</Ccy>", "<Ccy>EUR</Ccy>", "Stmt/Ntry[1]/Amt"),
         ("camt.053.001.08", "camt.053.001.99", "Document"),
     ],
 )
@@ -232,6 +233,44 @@ def test_camt__every_problem_is_told_at_once(read: Read) -> None:
     text = text.replace('<Amt Ccy="USD">116871.50</Amt>', '<Amt Ccy="USD">many</Amt>')
     issues = refused(read, text, mapping=MAP.read_text("utf-8"))
     assert [(issue.row, issue.found) for issue in issues] == [(52, "'soon'"), (74, "'many'")]
+
+
+GOLDEN = {
+    "camt.053.001.02.xml": [-6432150],
+    "camt053_duplicate_same_day.xml": [-900],
+    "camt053_multicurrency.xml": [75025, -9999],
+    "camt053_garbled_amount.xml": "BkToCstmrStmt/Stmt/Ntry/Amt",
+    "camt053_no_namespace.xml": "Document",
+    "camt052_001_02.xml": "Document",
+    "camt053_001_02.xml": "BkToCstmrStmt/Stmt/Ntry[8]/Amt",
+}
+"""Published samples: what each statement settles, or the element at which it is refused."""
+
+ACCOUNTS = (
+    *("DE89370400440532013000", "GB29NWBK60161331926819", "US-ACCT-0099"),
+    *("50000000054910000003", "DD01100056869"),
+)
+
+
+def test_camt__published_samples_are_read_or_refused_at_their_fault(tmp_path: Path) -> None:
+    mapping = SMALL_MAP.format(unknown="other_fee")
+    (tmp_path / "map.toml").write_text(
+        mapping.replace('["DE89370400440532013000"]', str(list(ACCOUNTS))), encoding="utf-8"
+    )
+    found = read_statement_map(tmp_path / "map.toml")
+    folder = os.environ.get("CARNET_DATA")
+    paths = sorted(Path(folder, "iso20022").rglob("camt*.xml")) if folder else []
+    print(f"{len(paths)} published samples")
+    for path in paths:
+        expected = GOLDEN[path.name]
+        if isinstance(expected, list):
+            batch = read_files([path], IntakeLimits(), found)
+            points = [fact for fact in batch.facts if fact.type == "data_point"]
+            assert [fact.fields["value"] for fact in points] == expected
+        else:
+            with pytest.raises(IntakeError) as caught:
+                read_files([path], IntakeLimits(), found)
+            assert [issue.column for issue in caught.value.issues] == [expected]
 
 
 # --- exports of platforms ---------------------------------------------------------------------

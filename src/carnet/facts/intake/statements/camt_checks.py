@@ -32,19 +32,34 @@ def check_sums(report: Element, booked: Booked) -> None:
         StatementError: Currencies are mixed, or a sum or a number of entries is another one.
     """
     balances = [_balance(element) for element in report.all("Bal")]
-    currencies = {currency for _, currency in booked} | {each[2] for each in balances}
     account = report.one("Acct").maybe("Ccy")
-    if account is not None:
-        currencies.add(account.text)
-    if len(currencies) > 1:
-        raise report.refuse(
-            shown(", ".join(sorted(currencies))),
-            Text("entries and balances in one currency", "分录与余额使用同一币种"),
-        )
+    told = [] if account is None else [account.text]
+    told += [currency for _, _, currency in balances]
+    told += [currency for _, currency in booked]
+    for entry in report.all("Ntry"):
+        amount = entry.one("Amt")
+        if amount.attributes["Ccy"] != told[0]:
+            raise _other_currency(amount, amount.attributes["Ccy"], told[0])
+    if len(set(told)) > 1:
+        raise _other_currency(report, ", ".join(sorted(set(told))), told[0])
     _check_balances(report, balances, booked)
     summary = report.maybe("TxsSummry")
-    if summary is not None and currencies:
-        _check_summary(summary, booked, currencies.pop())
+    if summary is not None and told:
+        _check_summary(summary, booked, told[0])
+
+
+def _other_currency(element: Element, found: str, wanted: str) -> StatementError:
+    return element.refuse(
+        shown(found),
+        Text(
+            f"{wanted}: entries, balances and account in one currency",
+            f"{wanted}：分录、余额与账户使用同一币种",
+        ),
+        Text(
+            "Ask the bank for a statement of the account in its own currency.",
+            "请向银行索取以账户币种编制的对账单。",
+        ),
+    )
 
 
 def _minor(element: Element, currency: str, *, is_signed: bool = False) -> int:
