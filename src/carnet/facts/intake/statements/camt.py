@@ -420,7 +420,9 @@ def _meaning(
     is_credit = (part.minor >= 0) != is_reversal
     direction: Direction = "CRDT" if is_credit else "DBIT"
     names = _codes(element) if element is not None else []
-    kinds = {codes.codes[name, direction] for name in names if (name, direction) in codes.codes}
+    kinds: set[StatementKind] = {
+        codes.codes[name, direction] for name in names if (name, direction) in codes.codes
+    }
     if len(kinds) == 1:
         return kinds.pop(), -abs(part.minor) if is_reversal else abs(part.minor)
     if not kinds and codes.unknown == "other_fee":
