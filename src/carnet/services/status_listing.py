@@ -199,7 +199,7 @@ def publish_lists(workspace: Workspace, clock: Clock) -> list[Record]:
     issuer = open_issuer(workspace, clock)
     with writing(workspace.engine, Lock.LOG_HEAD) as connection:
         staged = stage_due_lists(connection, issuer, workspace, clock)
-        crash_point("status-list.before-commit")
+        crash_point("status.before-commit")
     append_records(workspace, clock)
     return staged
 
