@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from carnet.core.clock import FixedClock
 from carnet.core.errors import InputError
 from carnet.facts.fact import FactBatch
 from carnet.facts.intake import IntakeError, IntakeLimits, read_files
 from carnet.facts.intake.statements import read_statement_map
 from carnet.facts.intake.statements.amounts import ValueRefusedError, read_day, read_minor
 from carnet.facts.issue import Issue
+from carnet.services.importing import import_files
+from carnet.services.status import workspace_status
+from carnet.services.workspace import Workspace
 
 CREDIT = Path(__file__).resolve().parents[2] / "examples" / "credit"
 MAP = CREDIT / "meridian-map.toml"
@@ -399,6 +403,50 @@ def test_map__without_one_a_statement_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as missing:
         read_statement_map(tmp_path / "none.toml")
     assert missing.value.code == "CRN-F-060"
+
+
+# --- importing --------------------------------------------------------------------------------
+
+
+def around(folder: Path) -> list[Path]:
+    """Write the facts that the sample statements refer to."""
+    parties = folder / "party.csv"
+    parties.write_text("id,name,country\nEHM,Example,CN\nMERIDIAN,Example,IE\n", "utf-8")
+    channel = folder / "channel.csv"
+    channel.write_text("id,name,kind\nCH-MERIDIAN,Example,fully_managed\n", "utf-8")
+    return [parties, channel]
+
+
+def test_import__is_all_or_nothing_and_the_same_again_is_nothing_new(
+    workspace: Workspace, clock: FixedClock, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.xml"
+    broken.write_text(changed(CAMT, "337611.65", "337611.66"), "utf-8")
+    with pytest.raises(IntakeError):
+        import_files(workspace, [*around(tmp_path), EXPORT, broken], clock, statement_map=MAP)
+    assert workspace_status(workspace).facts == {}
+    with pytest.raises(IntakeError) as missing:
+        import_files(workspace, [CAMT], clock, statement_map=MAP)
+    assert "CRN-F-002" in str(missing.value)
+    paths = [*around(tmp_path), EXPORT, CAMT]
+    first = import_files(workspace, paths, clock, statement_map=MAP)
+    again = import_files(workspace, paths, clock, statement_map=MAP)
+    assert (again.total.new, again.total.known) == (0, first.total.new)
+    assert workspace_status(workspace).facts["statement_line"] == 22
+
+
+def test_import__a_corrected_statement_is_refused_unless_it_replaces(
+    workspace: Workspace, clock: FixedClock, tmp_path: Path
+) -> None:
+    import_files(workspace, [*around(tmp_path), EXPORT], clock, statement_map=MAP)
+    corrected = tmp_path / "statement.csv"
+    text = changed(EXPORT, "182340.50", "182340.60").replace("170452.95", "170453.05")
+    corrected.write_text(text, "utf-8")
+    with pytest.raises(IntakeError) as caught:
+        import_files(workspace, [corrected], clock, statement_map=MAP)
+    assert "CRN-F-004" in str(caught.value)
+    done = import_files(workspace, [corrected], clock, statement_map=MAP, is_replacing=True)
+    assert (done.total.new, done.total.replaced) == (0, 2)
 
 
 # --- amounts ----------------------------------------------------------------------------------
