@@ -317,8 +317,17 @@ def bundles() -> dict[str, bytes]:
         validity=Validity(NOW),
         created=NOW,
     )
+    ending = sign_record(
+        added.document["type"][1],
+        added.subject,
+        record_id=added.record_id,
+        issuer=ISSUER_KEY.issuer,
+        validity=Validity(NOW, NOW),
+        created=NOW,
+    )
     return {
         "event under another id": forge(plain, renamed),
+        "event with an end": forge(plain, ending),
         "withheld": forge(record, added),
         "one revealed": forge(record, added, disclosures=(texts[0],)),
         "all revealed": forge(record, added, disclosures=tuple(texts)),
@@ -379,4 +388,5 @@ def test_equal__bundles_of_many_forms(
     if name == "all kinds":
         assert verdicts["all revealed"] == verdicts["rotated twice"] == "valid"
         assert verdicts["event under another id"] == "not_valid"
+        assert verdicts["event with an end"] == "not_valid"
         assert verdicts["signed after rotation"] == verdicts["another's"] == "not_valid"
