@@ -11,7 +11,6 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 SELECTOR_SIZE = 4
-TOPIC_SIZE = 32
 
 AbiEntry = Mapping[str, Any]
 
@@ -98,10 +97,6 @@ class ContractAbi:
             if e["type"] == "event" and not e.get("anonymous", False)
         }
         self._constructor = next((e for e in entries if e["type"] == "constructor"), None)
-
-    def has_function(self, name: str) -> bool:
-        """Return whether the contract has a function of that name."""
-        return name in self._functions
 
     def has_outputs(self, name: str) -> bool:
         """Return whether a function returns anything."""

@@ -221,10 +221,6 @@ class ReceivableBook:
         name = "freeze" if finding.code else "unfreeze"
         return self.contract.abi.encode_call(name, finding.members(), signature)
 
-    def sweep_call(self, receivable_id: bytes) -> bytes:
-        """Return the call data that applies the balance of a lockbox."""
-        return self.contract.abi.encode_call("sweep", receivable_id)
-
     def domain(self, chain_id: int) -> SigningDomain:
         """Return for which contract its statements are signed."""
         return SigningDomain(BOOK_DOMAIN_NAME, chain_id, self.contract.address)

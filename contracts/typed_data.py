@@ -14,9 +14,6 @@ BOOK_DOMAIN_NAME: Final = "Carnet ReceivableBook"
 GATE_DOMAIN_NAME: Final = "Carnet ComplianceGate"
 DOMAIN_VERSION: Final = "1"
 
-CODE_LIFTED: Final = 0
-"""Finding code that lifts what an earlier finding did."""
-
 _DOMAIN: Final[tuple[Member, ...]] = (
     ("name", "string"),
     ("version", "string"),

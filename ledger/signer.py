@@ -23,7 +23,6 @@ from carnet.core.text import Text
 
 PUBLIC_KEY_SIZE = 32
 SEED_SIZE = 32
-SIGNATURE_SIZE = 64
 
 
 class Signer(Protocol):

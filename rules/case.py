@@ -357,15 +357,6 @@ def _case(run: Run, anchor: Fact, steps: Sequence[_Step], index: _Index) -> Case
 def assemble(
     run: Run, facts: Iterable[Fact], earlier: Iterable[Fact] = ()
 ) -> tuple[list[Case], dict[FactKey, Fact]]:
-    """Return one case for each fact of the case type, by id, and all given facts by key.
-
-    Args:
-        run: The evaluation that the cases belong to.
-        facts: The given facts, in any order.
-        earlier: What decisions of earlier stages are as facts.
-
-    Raises:
-        InputError: A fact stands twice or holds what no engine can compare safely.
-    """
+    """Return what `each_case` does, with the cases as a list; everything is checked by then."""
     cases, keyed = each_case(run, facts, earlier)
     return list(cases), keyed

@@ -7,8 +7,8 @@ cannot happen on any day of the pack's window is not asked for.
 Source: docs/spec/pack-format.md, PF-57.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -342,11 +342,3 @@ def coverage_of(material: Material, resolve: Resolve = load_shipped) -> Coverage
         conditions_all=len(conditions),
         missing=tuple(sorted(missing, key=lambda one: (one.file, one.line, one.what.en))),
     )
-
-
-def by_file(missing: Iterable[Missing]) -> Iterator[tuple[str, list[Missing]]]:
-    """Yield what is missing file by file."""
-    groups: dict[str, list[Missing]] = defaultdict(list)
-    for one in missing:
-        groups[one.file].append(one)
-    yield from groups.items()

@@ -23,6 +23,7 @@ from carnet.services.approvals import read_confirmations, sign_confirmations
 from carnet.services.attesting import issue_attestations
 from carnet.services.demo.sample import sample_folder
 from carnet.services.importing import import_files
+from carnet.services.packs import packs_in_force
 from carnet.services.reviewing import find_decisions, newest_packs, review, stored_decisions
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading, writing
@@ -200,7 +201,7 @@ def test_review__refuses_a_pack_that_changed_under_its_version(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = review(workspace, as_of=AS_OF, clock=FixedClock(NOW), listing_ids=[LISTING])
-    packs = reviewing.reviewing_packs(workspace, AS_OF)
+    packs = packs_in_force(workspace, AS_OF)
     pack = dataclasses.replace(packs["eu-ce"].pack, digest=sha256(b"changed"))
     changed = {**packs, "eu-ce": dataclasses.replace(packs["eu-ce"], pack=pack)}
     monkeypatch.setattr(reviewing, "packs_in_force", lambda *_: changed)

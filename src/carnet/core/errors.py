@@ -129,7 +129,3 @@ class TransactionRevertedError(ChainError):
     def __init__(self, code: str, message: Text, hint: Text = NO_HINT, *, reason: str = "") -> None:
         super().__init__(code, message, hint)
         self.reason = reason
-
-
-class AnchorOrphanedError(ChainError):
-    """An anchor that was confirmed is no longer part of the chain."""

@@ -2,7 +2,6 @@
 
 import re
 
-ID_LENGTH_MAX = 64
 _ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 

@@ -1,10 +1,9 @@
 """Texts for users, always in both languages of the product."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 Language = Literal["en", "zh"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 @dataclass(frozen=True, slots=True)

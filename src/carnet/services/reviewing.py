@@ -112,13 +112,6 @@ def newest_packs() -> dict[str, Pack]:
     }
 
 
-def reviewing_packs(
-    workspace: Workspace, as_of: date, connection: Connection | None = None
-) -> dict[str, Installed]:
-    """Return the packs that decide listings for a date in a workspace, by id."""
-    return _of_listings(packs_in_force(workspace, as_of, connection))
-
-
 def _of_listings(installed: Mapping[str, Installed]) -> dict[str, Installed]:
     return {name: each for name, each in installed.items() if each.pack.case.fact_type == LISTING}
 
