@@ -28,6 +28,15 @@ NOTES_ALL = 6
 OUTSIDE_THE_PROFILE = {"french", "structures", "values", "weird"}
 """Documents with floats or with keys outside ASCII."""
 
+PUBLISHED_MIN = {
+    "wycheproof ed25519": 151,
+    "signed notes": 8,
+    "eddsa-jcs-2022 published": 9,
+    "RFC 9901 digests": 12,
+    "RFC 8785": 8,
+}
+"""How many there are where the folder is given: a file that is gone must not pass for one read."""
+
 
 def _folder() -> Path | None:
     named = os.environ.get("CARNET_VECTORS")
@@ -44,7 +53,7 @@ def count(capsys: pytest.CaptureFixture[str]) -> Count:
     def show(name: str, run: int) -> None:
         with capsys.disabled():
             print(f"\nvectors, {name}: {run} run", end=" ")
-        assert run > 0 or _folder() is None
+        assert run >= (PUBLISHED_MIN.get(name, 1) if _folder() else 1)
 
     return show
 
@@ -135,7 +144,6 @@ def test_eddsa_jcs_2022__transcribed(count: Count) -> None:
 
 def test_eddsa_jcs_2022__every_published_intermediate(count: Count) -> None:
     folder = _folder()
-    run = 0
     if folder is not None:
         root = folder / "w3c-eddsa-jcs-2022" / "TestVectors"
         suite = root / "eddsa-jcs-2022"
@@ -152,8 +160,7 @@ def test_eddsa_jcs_2022__every_published_intermediate(count: Count) -> None:
         assert hash_data(unsigned, options).hex() == text["combinedHashJCS.txt"]
         assert signed["proof"]["proofValue"] == text["sigBTC58JCS.txt"]
         assert multibase_decode(text["sigBTC58JCS.txt"]).hex() == text["sigHexJCS.txt"]
-        run = len(text)
-    count("eddsa-jcs-2022 published", run)
+        count("eddsa-jcs-2022 published", len(text))
 
 
 def test_disclosures__rfc_9901(count: Count) -> None:
@@ -166,9 +173,20 @@ def test_disclosures__rfc_9901(count: Count) -> None:
     count("RFC 9901 digests", len(cases))
 
 
+JCS: tuple[tuple[Any, bytes], ...] = (
+    ([56, {"d": True, "10": None, "1": []}], b'[56,{"1":[],"10":null,"d":true}]'),
+    (
+        {"Unnormalized Unicode": "A\u030a"},
+        '{"Unnormalized Unicode":"A\u030a"}'.encode(),
+    ),
+)
+"""The published documents that lie inside the profile."""
+
+
 def test_jcs__published(count: Count) -> None:
-    folder = _folder()
-    run = 0
+    for value, expected in JCS:
+        assert canonical(value) == expected
+    folder, run = _folder(), len(JCS)
     if folder is not None:
         data = folder / "rfc8785-jcs" / "testdata"
         for path in sorted((data / "input").iterdir()):
