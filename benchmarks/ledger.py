@@ -46,8 +46,7 @@ from carnet.core.digests import sha256  # noqa: E402
 from carnet.core.subjects import listing_hash  # noqa: E402
 from carnet.ledger import signer as signing  # noqa: E402
 from carnet.ledger.append import Log  # noqa: E402
-from carnet.ledger.checkpoint import Checkpoint, origin_hash, sign_checkpoint  # noqa: E402
-from carnet.ledger.merkle import append_leaves, leaf_hash, root_hash  # noqa: E402
+from carnet.ledger.checkpoint import origin_hash  # noqa: E402
 from carnet.ledger.policy import Policy  # noqa: E402
 from carnet.ledger.reader import LogReader  # noqa: E402
 from carnet.ledger.record import (  # noqa: E402
@@ -70,6 +69,7 @@ from carnet.services.keys import ensure_key  # noqa: E402
 from carnet.services.policies import make_policy  # noqa: E402
 from carnet.services.verifying import ROOT_AT, anchor_reader  # noqa: E402
 from carnet.services.workspace import DATABASE_FILE, Workspace, create  # noqa: E402
+from tests.large_log import fill_log  # noqa: E402
 
 CLOCK = SystemClock()
 TARGETS = {
@@ -305,40 +305,6 @@ def part_verify(report: Report, path: Path, options: argparse.Namespace) -> None
 # --- proofs of a large log ---------------------------------------------------------------------
 
 
-def fill_log(workspace: Workspace, size: int) -> None:
-    """Put made-up leaves into an empty log, with their nodes and one checkpoint."""
-    import sqlite3
-
-    signer, origin = ensure_key(workspace, "log", CLOCK).signer, workspace.settings.log_origin
-    database = sqlite3.connect(workspace.path / DATABASE_FILE, isolation_level=None)
-    database.execute("PRAGMA foreign_keys = OFF")
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute("PRAGMA cache_size = -200000")
-    edge: dict[Any, bytes] = {}
-    for start in range(0, size, 100_000):
-        count = min(100_000, size - start)
-        entries = [b"%016d" % number for number in range(start, start + count)]
-        leaves = [leaf_hash(entry) for entry in entries]
-        new = dict(append_leaves(start, leaves, edge.__getitem__))
-        rows = zip(range(start, start + count), entries, leaves, strict=True)
-        database.execute("BEGIN")
-        database.executemany(
-            "INSERT INTO log_entry VALUES (?, ?, ?, ?)", ((i, 2 * e, h, e) for i, e, h in rows)
-        )
-        inner = sorted((*node, digest) for node, digest in new.items() if node.level)
-        database.executemany("INSERT INTO log_node VALUES (?, ?, ?)", inner)
-        database.execute("COMMIT")
-        edge |= new
-        edge = {
-            node: edge[node] for node in edge if node.number + 1 == (start + count) >> node.level
-        }
-    signed = sign_checkpoint(Checkpoint(origin, size, root_hash(size, edge.__getitem__)), signer)
-    at = CLOCK.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-    row = (size, signed.checkpoint.root, signed.text, at)
-    database.execute("INSERT INTO checkpoint VALUES (?, ?, ?, ?)", row)
-    database.close()
-
-
 def milliseconds(run: Callable[[], object], count: int) -> float:
     """Return the median time of one run."""
     found = []
@@ -354,7 +320,8 @@ def measure_proofs(report: Report, path: Path, size: int) -> None:
     create(path, clock=CLOCK)
     with Workspace.open(path) as workspace:
         issuer = ensure_key(workspace, "issuer", CLOCK).issuer
-        fill_log(workspace, size)
+        signer, origin = ensure_key(workspace, "log", CLOCK).signer, workspace.settings.log_origin
+        fill_log(workspace.path / DATABASE_FILE, size, origin, signer, CLOCK.now())
         reader, chooser = LogReader(workspace.engine), random.Random(size)
         reader.size()
 
