@@ -22,6 +22,7 @@ from carnet.facts.fact import Fact
 from carnet.ledger.disclosure import Disclosure
 from carnet.ledger.kinds import DATA_POINT
 from carnet.ledger.kinds.credit import DATA_POINT_KINDS
+from carnet.ledger.reader import stored_record
 from carnet.ledger.record import Record, Validity
 from carnet.services.issuing import (
     Issued,
@@ -42,7 +43,7 @@ from carnet.services.workspace import Workspace
 from carnet.store.engine import reading, writing
 from carnet.store.facts import FactVersion, current_facts, existing
 from carnet.store.locks import Lock
-from carnet.store.tables import LOG_ENTRY
+from carnet.store.tables import LOG_ENTRY, RECORD, RECORD_SOURCE
 
 FACT_TYPE: Final = "data_point"
 SELLER_TYPE: Final = "party"
@@ -125,15 +126,28 @@ def data_points(connection: Connection, seller: str | None = None) -> list[DataP
         if seller is None or fact.fields["seller_id"] == seller
     ]
     found = existing(connection, FACT_TYPE, ids)
-    return [_standing(connection, found[name]) for name in sorted(found)]
+    records = _records(connection, {source_of(version) for version in found.values()})
+    return [
+        DataPoint(found[name], *records.get(source_of(found[name]), (None, None)))
+        for name in sorted(found)
+    ]
 
 
-def _standing(connection: Connection, version: FactVersion) -> DataPoint:
-    record = record_of_source(connection, DATA_POINT, source_of(version))
-    if record is None:
-        return DataPoint(version, None, None)
-    query = select(LOG_ENTRY.c.index).where(LOG_ENTRY.c.record_hash == record.digest)
-    return DataPoint(version, record, connection.execute(query).scalar_one_or_none())
+def _records(
+    connection: Connection, sources: Collection[str]
+) -> dict[str, tuple[Record, int | None]]:
+    """Return the records of some sources and their places in the log, read at once."""
+    query = (
+        select(RECORD_SOURCE.c.source, RECORD.c.record_hash, RECORD.c.body, LOG_ENTRY.c.index)
+        .join(RECORD, RECORD.c.record_hash == RECORD_SOURCE.c.record_hash)
+        .outerjoin(LOG_ENTRY, LOG_ENTRY.c.record_hash == RECORD.c.record_hash)
+        .where(RECORD_SOURCE.c.kind == DATA_POINT.name)
+    )
+    return {
+        row[0]: (stored_record(bytes(row[1]), bytes(row[2])), row[3])
+        for row in connection.execute(query)
+        if row[0] in sources
+    }
 
 
 def list_data_points(workspace: Workspace, seller: str | None = None) -> list[DataPoint]:

@@ -194,8 +194,12 @@ def read_statement_map(path: Path) -> StatementMap:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        told = f"{place}: {first['msg']} ({shown(first.get('input'))})."
-        raise _refuse(path, told, told) from None
+        found = shown(first.get("input"))
+        raise _refuse(
+            path,
+            f"{place}: {first['msg']} ({found}).",
+            f"{place} 的取值 {found} 不符合要求（{first['msg']}）。",
+        ) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise _refuse(path, f"it is not TOML: {error}.", f"不是 TOML：{error}。") from None
 
