@@ -47,6 +47,7 @@ class Published:
         self._append_lock = path.parent / LOCK_NAME
         self._publish_lock = path.parent / PUBLISH_LOCK_NAME
         self._has_folder = False
+        self._has_failed = False
         self._written_at = -pause_s
         self._guard = threading.Lock()
         self._waiting: SignedCheckpoint | None = None
@@ -106,7 +107,7 @@ class Published:
             found = self.read()
             if found is None or found.checkpoint.size < signed.checkpoint.size:
                 self._replace(signed)
-        self._written_at = time.monotonic()
+        self._written_at, self._has_failed = time.monotonic(), False
 
     def _replace(self, signed: SignedCheckpoint) -> None:
         data = signed.text.encode()
@@ -118,7 +119,7 @@ class Published:
     def offer(self, signed: SignedCheckpoint) -> None:
         """Publish a checkpoint that is committed: now, or before the pause is over."""
         with self._guard:
-            if time.monotonic() - self._written_at < self._pause_s:
+            if self._is_pause():
                 self._waiting = signed
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._write_waiting)
@@ -127,8 +128,22 @@ class Published:
             self._waiting = None
         self.write(signed)
 
+    def _is_pause(self) -> bool:
+        """Return whether this process or another has published a moment ago.
+
+        The first time is always at once: who opens a log to append once finds it published.
+        """
+        if self._pause_s <= 0 or self._has_failed or self._own[-1] is None:
+            return False
+        if time.monotonic() - self._written_at < self._pause_s:
+            return True
+        try:
+            return abs(time.time() - self.path.stat().st_mtime) < self._pause_s
+        except FileNotFoundError:
+            return False
+
     def _write_waiting(self) -> None:
-        time.sleep(max(0.0, self._written_at + self._pause_s - time.monotonic()))
+        time.sleep(self._pause_s)
         with self._guard:
             signed, self._waiting, self._thread = self._waiting, None, None
         try:
@@ -136,7 +151,7 @@ class Published:
                 self.write(signed)
         except (OSError, LedgerFatalError):
             # The next append publishes at once and says what is wrong.
-            self._written_at = -self._pause_s
+            self._has_failed = True
 
 
 def unpublished(path: Path) -> LedgerFatalError:

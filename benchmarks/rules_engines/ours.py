@@ -3,7 +3,9 @@
 Usage: ours.py NAME
 
 `live` and the others yield what peers yield: product, rule and certificate. `*-decisions` make
-Carnet's whole decisions of it, with texts in both languages, values and citations.
+Carnet's whole decisions of it, with texts in both languages, values and citations. `bulk` makes
+whole findings, as `duckdb-sql-findings` does; `bulk-matches` says which rule holds for which facts,
+as Drools and zen do.
 """
 
 import sys
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import durable_rules_engine
 from server import serve
@@ -32,6 +34,9 @@ from carnet.rules.live.pool import FUEL, Pool, batches, match_live
 from carnet.rules.live.worker import run_case
 from carnet.rules.pack import load_pack
 from carnet.rules.run import start_run
+
+if TYPE_CHECKING:
+    from carnet.rules.bulk.duck import BulkDatabase
 
 PACK = Path(__file__).parent.parent / "packs" / "certificates" / "1.0.0"
 
@@ -88,9 +93,9 @@ def _decisions(engine: str) -> None:
     serve(run, facts_of)
 
 
-_MAKE = "CREATE TABLE made AS FROM r_finding"
+_MAKE = "CREATE TABLE made AS FROM "
 """Every column of the findings, texts too."""
-_LISTED = "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END FROM made"
+_LISTED = "SELECT case_id, rule, CASE WHEN len(facts) = 2 THEN facts[1].id ELSE '' END FROM "
 
 
 def _parquet(records: Sequence[Record]) -> Path:
@@ -113,39 +118,51 @@ def _bulk_files() -> None:
 
     def run(folder: Path) -> list[Match]:
         with open_run(pack, FactFiles(folder), AS_OF) as results:
-            results.database.execute(_MAKE)
-            return results.database.rows(_LISTED)
+            results.database.execute(_MAKE + results.shown["finding"])
+            return results.database.rows(f"{_LISTED} made")
 
     serve(run, _parquet)
 
 
-def _bulk() -> None:
-    """Compile the pack and decide facts that were checked and stand in tables."""
-    from carnet.rules.bulk.compile import compile_pack
-    from carnet.rules.bulk.duck import BulkDatabase
-    from carnet.rules.bulk.run import open_facts
+def _bulk(read: Callable[["BulkDatabase"], list[Match]]) -> None:
+    """Decide facts that were checked and stand in tables; the pack is compiled once.
+
+    Args:
+        read: Reads the answer.
+    """
+    from carnet.rules.bulk.run import compiled, open_facts
     from carnet.rules.bulk.sources import FactFiles
 
     pack, opened = load_pack(PACK), ExitStack()
 
-    def load(records: Sequence[Record]) -> BulkDatabase:
+    def load(records: Sequence[Record]) -> "BulkDatabase":
         opened.close()
         return opened.enter_context(open_facts(FactFiles(_parquet(records))))
 
-    def run(database: BulkDatabase) -> list[Match]:
-        steps = compile_pack(pack, AS_OF, frozenset())
-        database.run(steps)
-        database.execute(_MAKE)
-        found: list[Match] = database.rows(_LISTED)
-        database.execute("DROP TABLE made")
-        present = database.tables()
-        for step in reversed(steps):
-            if step.name in present:
-                kind = "VIEW" if step.is_view else "TABLE"
-                database.execute(f'DROP {kind} "{step.name}"')
+    def run(database: "BulkDatabase") -> list[Match]:
+        database.run(compiled(pack, AS_OF, frozenset(), "bulk"))
+        found = read(database)
+        database.clear()
         return found
 
     serve(run, load)
+
+
+def _findings(database: "BulkDatabase") -> list[Match]:
+    """Make whole findings, texts and values too; read what they are about."""
+    database.create("made", f"FROM {database.relation('r_finding')}")
+    return database.rows(f"{_LISTED} made")
+
+
+def _matches(database: "BulkDatabase") -> list[Match]:
+    """Read what the findings are about, from keys alone: no text is built.
+
+    That is as much as engines give that say which rule holds for which facts. All else is done: the
+    verdict on each case, and the search for values that are missing.
+    """
+    query = f"{_LISTED} {database.relation('r_match')}"
+    table = database.reader(query).read_all()
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def _reference() -> None:
@@ -232,7 +249,8 @@ ENGINES: dict[str, Callable[[], None]] = {
     "live-decisions": lambda: _decisions("live"),
     "reference": _reference,
     "reference-decisions": lambda: _decisions("reference"),
-    "bulk": _bulk,
+    "bulk": lambda: _bulk(_findings),
+    "bulk-matches": lambda: _bulk(_matches),
     "bulk-files": _bulk_files,
     "bare-loop": _bare_loop,
     "pool-loop-single": lambda: _pool_loop(1),
