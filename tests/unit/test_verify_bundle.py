@@ -29,12 +29,10 @@ from carnet.ledger.note import COSIGNATURE_V1, VerifierKey
 from carnet.ledger.policy import STEPS, Policy, TrustedAnchor, TrustedIssuer, parse_policy
 from carnet.ledger.record import Issuer
 from carnet.ledger.signer import Ed25519Signer
-from carnet.ledger.status_list import encode_list
 from carnet.ledger.verify import verify_bundle
 from tests.fixtures_ledger import (
     DAY,
     ISSUER_KEY,
-    LIST_INDEX,
     LOG_SIGNER,
     NOW,
     STRANGER,
@@ -86,65 +84,6 @@ def test_verify_bundle__every_byte_changed_is_never_valid(ledger_world: LedgerWo
                 data[position - 40 : position + 9],
             )
             assert failing(found)
-
-
-def test_verify_bundle__bytes_changed_with_a_status_list_are_never_valid(
-    status_world: LedgerWorld,
-) -> None:
-    data = status_world.data
-    (whole,) = {check(status_world, data).verdict}
-    assert whole == "valid"
-    for position in range(0, len(data), 3):
-        other = data[position] ^ (0x01 if position % 2 else 0x20)
-        changed = data[:position] + bytes([other]) + data[position + 1 :]
-        found = check(status_world, changed)
-        assert found.verdict == "not_valid", (position, data[position - 40 : position + 9])
-        assert failing(found)
-
-
-def _list_bits(value: Json) -> None:
-    subject = value["status"]["record"]["credentialSubject"]
-    subject["encodedList"] = encode_list({LIST_INDEX: 1})
-
-
-def _list_end(value: Json) -> None:
-    value["status"]["record"]["validUntil"] = "2027-11-30T08:00:00Z"
-
-
-def _list_place(value: Json) -> None:
-    value["status"]["index"] -= 1
-
-
-def _list_entry(value: Json) -> None:
-    value["status"]["entry"]["validUntil"] += 1
-
-
-def _list_index(value: Json) -> None:
-    status = value["record"]["credentialStatus"]
-    status["statusListIndex"] = "1"
-    status["id"] = status["id"].partition("#")[0] + "#1"
-
-
-def _list_of_another(value: Json) -> None:
-    value["status"] = value["keyEvents"][0]
-
-
-@pytest.mark.parametrize(
-    ("change", "steps"),
-    [
-        (_list_bits, {"status"}),
-        (_list_end, {"status"}),
-        (_list_place, {"status"}),
-        (_list_entry, {"status"}),
-        (_list_of_another, {"key", "status"}),
-        (_list_index, {"signature", "inclusion", "status"}),
-    ],
-)
-def test_verify_bundle__tampering_with_the_status_list_fails_at_its_step(
-    status_world: LedgerWorld, change: Callable[[Json], None], steps: set[str]
-) -> None:
-    found = check(status_world, altered(status_world, change))
-    assert set(failing(found)) == steps
 
 
 def test_verify_bundle__a_byte_lost_or_added_is_never_valid(ledger_world: LedgerWorld) -> None:
