@@ -129,7 +129,7 @@ def test_officers__change_what_runs_and_take_it_back(folder: Path, milder: Path)
     digest = found["b"]["digest"]
     facts = folder / "facts.json"
     facts.write_text('{"facts": []}', "utf-8")
-    again = read(folder, "eval", digest[:12], "--facts", str(facts), "-w", str(folder))
+    again = read(folder, "eval", digest[:12], "--facts", str(facts), "-w", str(folder), code=3)
     assert (again["version"], again["digest"]) == ("99.0.0", digest)
 
 
