@@ -12,7 +12,9 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 """Two digits at a time: a signature has 88, and dividing so large a number takes the time."""
 
 _PAIR_COUNT = len(_PAIRS)
-_PAIR_VALUES = {pair: value for value, pair in enumerate(_PAIRS)}
+_VALUES = {digit: value for value, digit in enumerate(_ALPHABET)}
+_BASE = len(_ALPHABET)
+_GROUP = 10
 _ZERO = _ALPHABET[0]
 
 
@@ -73,10 +75,13 @@ def _base58_encode(data: bytes) -> str:
 def _base58_decode(text: str) -> bytes:
     """Return the bytes of base58; raises KeyError for a character outside the alphabet."""
     digits = text.lstrip(_ZERO)
-    even = _ZERO + digits if len(digits) % 2 else digits
     number = 0
-    for position in range(0, len(even), 2):
-        number = number * _PAIR_COUNT + _PAIR_VALUES[even[position : position + 2]]
+    for start in range(0, len(digits), _GROUP):
+        # A group fits a machine word, so that few of the multiplications are of large numbers.
+        group, value = digits[start : start + _GROUP], 0
+        for digit in group:
+            value = value * _BASE + _VALUES[digit]
+        number = number * _BASE ** len(group) + value
     zeros = len(text) - len(digits)
     return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
 

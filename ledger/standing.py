@@ -54,11 +54,14 @@ class Standing:
     policy: Policy
     tree_of: Callable[[int], Checkpoint]
     _statements: list[tuple[int, KeyStatement]] | None = field(default=None, init=False)
+    _names: dict[str, list[str]] = field(default_factory=dict, init=False)
 
     def names(self, record: Record) -> list[str]:
         """Return a record's issuer and those that it followed by rotation."""
-        events = [event.record for event in self.bundle.key_events]
-        return issuers_before(record.issuer, events)
+        if record.issuer not in self._names:
+            events = [event.record for event in self.bundle.key_events]
+            self._names[record.issuer] = issuers_before(record.issuer, events)
+        return self._names[record.issuer]
 
     def trusted(self, record: Record) -> list[TrustedIssuer]:
         """Return whom the policy believes for a record."""
