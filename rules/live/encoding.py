@@ -90,6 +90,14 @@ def _flags(shard: Shard, active: frozenset[int]) -> str:
     return "".join(f',"a{n}":{int(n in active)}' for n in shard.rules)
 
 
+class _Names(dict[str, tuple[bool, int]]):
+    """Whether a row is of a sure form, and its rule, by the name of the pattern that matched."""
+
+    def __missing__(self, name: str) -> tuple[bool, int]:
+        found = self[name] = (name[0] == "s", int(name[1:].partition("_")[0]))
+        return found
+
+
 class Encoder:
     """Writes the messages of cases and reads the engine's answers back."""
 
@@ -101,7 +109,7 @@ class Encoder:
         self._plains: dict[tuple[int, frozenset[int]], _Plain] = {}
         self._kleenes: dict[tuple[int, frozenset[int]], _Kleene] = {}
         self._tags_of = {index: g.tags for g in plan.groups for index in g.rules}
-        self._names: dict[str, tuple[bool, int]] = {}
+        self._names = _Names()
         self._heads = _Heads()
 
     # -- what is asked --
@@ -223,22 +231,16 @@ class Encoder:
 
     # -- reading --
 
-    def _named(self, name: str) -> tuple[bool, int]:
-        """Return whether a row is of a sure form, and its rule."""
-        found = self._names.get(name)
-        if found is None:
-            found = self._names[name] = (name[0] == "s", int(name[1:].partition("_")[0]))
-        return found
-
     def decode(self, prepared: Prepared, rows: list[list[Any]]) -> dict[int, Matches]:
         """Return what the engine matched: sure choices, and those that only might hold."""
         result: dict[int, Matches] = {}
         if not rows:
             return result
+        names = self._names
         sure: _Rows = {}
         maybe: _Rows = {}
         for row in rows:
-            is_sure, index = self._named(row[0])
+            is_sure, index = names[row[0]]
             found = sure if is_sure else maybe
             if index not in found:
                 found[index] = set()

@@ -407,18 +407,20 @@ class _InOrder:
 
     def note(self, task: Task, answer: Answer, encoder: Encoder) -> None:
         """Take in what a batch matched."""
-        for offset, index in enumerate(task.indexes):
-            if isinstance(answer, Text):
-                self._done[index] = answer
-            else:
-                self._done[index] = encoder.decode(self._waiting[index], answer[offset])
+        waiting, done, decode = self._waiting, self._done, encoder.decode
+        if isinstance(answer, Text):
+            done.update(dict.fromkeys(task.indexes, answer))
+            return
+        for index, rows in zip(task.indexes, answer, strict=True):
+            done[index] = decode(waiting[index], rows)
 
     def take(self) -> Iterator[tuple[Prepared, dict[int, Matches] | Text]]:
         """Yield the cases that are next and done."""
-        while self._position in self._done:
-            found = self._done.pop(self._position)
-            yield self._waiting.pop(self._position), found
+        waiting, done = self._waiting, self._done
+        while (found := done.pop(self._position, None)) is not None:
+            one = waiting.pop(self._position)
             self._position += 1
+            yield one, found
 
 
 def match_live(
