@@ -38,6 +38,16 @@ _RANK = (RECORD.c.kind != "key-event", RECORD.c.kind == "status-list")
 BATCH = 400
 """Keys of one query, below the limit of variables of every database."""
 
+_OF_NODES = """
+    SELECT log_node.level, log_node."index", log_node.hash
+    FROM (SELECT column1 AS level, column2 AS number FROM (VALUES {}) AS given) AS wanted
+    JOIN log_node ON log_node.level = wanted.level AND log_node."index" = wanted.number
+"""
+"""To be filled with question marks, never with a value. As a condition on pairs, SQLite would answer
+it by reading the whole table; joined, it looks each up by its key."""
+
+_OF_LEAVES = 'SELECT 0, "index", leaf_hash FROM log_entry WHERE "index" IN ({})'
+
 COUNTED_MAX = 65_536
 """Entries that are counted when a log is opened."""
 
@@ -153,12 +163,8 @@ def read_nodes(direct: Direct, nodes: Sequence[NodeId]) -> dict[NodeId, bytes]:
 
 @lru_cache(maxsize=256)
 def _nodes_query(inner_count: int, leaf_count: int) -> str:
-    # Question marks are put in, never a value.
-    inner, leaves = ", ".join(["(?, ?)"] * inner_count), ", ".join("?" * leaf_count)
-    of_nodes = (
-        f'SELECT level, "index", hash FROM log_node WHERE (level, "index") IN (VALUES {inner})'  # noqa: S608 - see above
-    )
-    of_leaves = f'SELECT 0, "index", leaf_hash FROM log_entry WHERE "index" IN ({leaves})'  # noqa: S608 - see above
+    of_nodes = _OF_NODES.format(", ".join(["(?, ?)"] * inner_count))
+    of_leaves = _OF_LEAVES.format(", ".join("?" * leaf_count))
     wanted = ((of_nodes, inner_count), (of_leaves, leaf_count))
     return " UNION ALL ".join(query for query, count in wanted if count)
 

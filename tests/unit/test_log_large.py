@@ -123,3 +123,15 @@ def test_open__counts_the_newest_entries_only(
         reader.check_log(Direct.of(connection), signed.checkpoint.size - 1)
     size = signed.checkpoint.size
     assert asked == [(max(0, size - reader.COUNTED_MAX),), (size - 1,)]
+
+
+def test_proofs__look_nodes_up_by_their_keys(large: tuple[Engine, SignedCheckpoint]) -> None:
+    """Rows that come back do not show rows that were passed over: the plan does."""
+    engine, _ = large
+    with engine.connect() as connection:
+        query = "EXPLAIN QUERY PLAN " + reader._nodes_query(5, 2)
+        values = [1, 2, 1, 3, 2, 0, 3, 1, 4, 0, 5, 6]
+        plan = [row[-1] for row in Direct.of(connection).rows(query, values)]
+    assert any(step.startswith("SEARCH log_node USING PRIMARY KEY") for step in plan)
+    assert any(step.startswith("SEARCH log_entry") for step in plan)
+    assert not [step for step in plan if step.startswith(("SCAN log_node", "SCAN log_entry"))]
