@@ -43,8 +43,8 @@ _OF_NODES = """
     FROM (SELECT column1 AS level, column2 AS number FROM (VALUES {}) AS given) AS wanted
     JOIN log_node ON log_node.level = wanted.level AND log_node."index" = wanted.number
 """
-"""To be filled with question marks, never with a value. As a condition on pairs, SQLite would answer
-it by reading the whole table; joined, it looks each up by its key."""
+"""To be filled with question marks, never with a value. SQLite would answer a condition on pairs by
+reading the whole table; joined, it looks each up by its key."""
 
 _OF_LEAVES = 'SELECT 0, "index", leaf_hash FROM log_entry WHERE "index" IN ({})'
 
