@@ -5,16 +5,23 @@ made as small as possible, written to tests/differential/vectors, where a test r
 and ends the run with exit code 1.
 
     python3 dev.py differential --packs 10000 [--seed N] [--engines live,bulk] [--jobs 2] [--only G]
+                                [--time-limit SECONDS]
+
+It ends with what was compared, engine by engine, and with the seeds that give the same packs again.
+Its processes end with it, however it ends.
 """
 
 import argparse
+import ctypes
 import multiprocessing
 import os
 import secrets
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +54,7 @@ class Batch:
     seed: int
     count: int
     engines: tuple[str, ...]
+    until: float | None = None
 
 
 @dataclass
@@ -56,11 +64,38 @@ class Found:
     generator: str
     tally: Tally = field(default_factory=Tally)
     failure: tuple[Vector, str] | None = None
+    is_late: bool = False
+
+
+# --- processes --------------------------------------------------------------------------------
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h: the signal that a process gets when its parent ends."""
+
+
+def follow_parent(parent: int) -> None:
+    """Let this process end when its parent does, even when that is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    # Elsewhere than on Linux, or where the parent ended before the signal was asked for.
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+# --- comparing --------------------------------------------------------------------------------
 
 
 def run_batch(batch: Batch) -> Found:
-    """Compare the engines on the packs of a batch."""
+    """Compare the engines on the packs of a batch, unless it is late."""
     found = Found(batch.generator)
+    if batch.until is not None and time.time() > batch.until:
+        found.is_late = True
+        return found
     last: list[tuple[Vector, str]] = []
 
     @seed(batch.seed)
@@ -92,12 +127,14 @@ def run_batch(batch: Batch) -> Found:
     return found
 
 
-def batches(packs: int, first: int, names: list[str], engines: tuple[str, ...]) -> Iterator[Batch]:
+def batches(
+    packs: int, first: int, names: list[str], engines: tuple[str, ...], until: float | None
+) -> Iterator[Batch]:
     """Yield batches, the generators taking turns, until there are packs enough."""
     number = 0
     while packs > 0:
         count = min(BATCH, packs)
-        yield Batch(names[number % len(names)], first + number, count, engines)
+        yield Batch(names[number % len(names)], first + number, count, engines, until)
         packs -= count
         number += 1
 
@@ -112,48 +149,74 @@ def write_failure(found: Found) -> Path:
     return VECTORS / name
 
 
-def report(tallies: dict[str, Tally], failures: int) -> None:
-    """Print what has been compared so far."""
+# --- reporting --------------------------------------------------------------------------------
+
+
+def progress(tallies: dict[str, Tally], failures: int) -> None:
+    """Print how far it is."""
+    packs = sum(len(tally.packs) for tally in tallies.values())
+    print(f"{packs} packs compared; disagreements: {failures}", file=sys.stderr, flush=True)
+
+
+def report(tallies: dict[str, Tally], engines: tuple[str, ...]) -> None:
+    """Print what has been compared, as a table."""
     total = Tally()
-    for name, tally in sorted(tallies.items()):
-        print(f"{name}: {line_of(tally)}")
+    for tally in tallies.values():
         total.merge(tally)
-    print(f"all: {line_of(total)}; disagreements: {failures}", flush=True)
+    names = [*total.counts]
+    heads = ["generator", "packs", *names, "refused", *engines]
+    rows = [
+        [name, *_cells(tally, names, engines)]
+        for name, tally in [*sorted(tallies.items()), ("all", total)]
+    ]
+    print(f"| {' | '.join(heads)} |")
+    print(f"|{'---|' * len(heads)}")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
 
 
-def line_of(tally: Tally) -> str:
-    """Return a tally in one line."""
-    counts = ", ".join(f"{count} {name}" for name, count in tally.counts.items())
-    beyond = f"{tally.beyond_live} beyond the live engine, {tally.refused} refused"
-    return f"{len(tally.packs)} distinct packs, {counts}, {beyond}"
+def _cells(tally: Tally, names: list[str], engines: tuple[str, ...]) -> Iterator[str]:
+    evaluations = tally.counts.get("evaluations", 0)
+    for count in (len(tally.packs), *(tally.counts.get(name, 0) for name in names), tally.refused):
+        yield f"{count:,}"
+    for engine in engines:
+        # A pack beyond the live engine is compared by the others alone.
+        yield f"{evaluations - (tally.beyond_live if engine == 'live' else 0):,}"
+
+
+# --- the command ------------------------------------------------------------------------------
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run all batches; return the exit code."""
     names = arguments.only.split(",") if arguments.only else list(GENERATORS)
     engines = tuple(arguments.engines.split(","))
-    print(
-        f"seed {arguments.seed}; packs {arguments.packs}; reference against {engines}", flush=True
-    )
+    started = time.time()
+    until = started + arguments.time_limit if arguments.time_limit else None
+    listed = [*batches(arguments.packs, arguments.seed, names, engines, until)]
     tallies: dict[str, Tally] = {}
-    failures = 0
+    failures = late = 0
     reported = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
-        waiting: list[Future[Found]] = [
-            pool.submit(run_batch, one)
-            for one in batches(arguments.packs, arguments.seed, names, engines)
-        ]
-        for done in as_completed(waiting):
+    with ProcessPoolExecutor(
+        arguments.jobs, mp_context=context, initializer=follow_parent, initargs=(os.getpid(),)
+    ) as pool:
+        for done in as_completed([pool.submit(run_batch, one) for one in listed]):
             found = done.result()
+            late += found.is_late
             tallies.setdefault(found.generator, Tally()).merge(found.tally)
             if found.failure is not None:
                 failures += 1
                 print(f"{write_failure(found)}: {found.failure[1]}", flush=True)
             if time.monotonic() - reported > REPORT_EVERY_S:
                 reported = time.monotonic()
-                report(tallies, failures)
-    report(tallies, failures)
+                progress(tallies, failures)
+    report(tallies, engines)
+    print(f"Disagreements: {failures}")
+    print(f"Seeds: {arguments.seed} to {arguments.seed + len(listed) - 1}, {BATCH} packs of each")
+    print(f"Time: {time.time() - started:.0f} s, {arguments.jobs} processes")
+    if late:
+        print(f"Left out for the time limit: {late} of {len(listed)} seeds")
     return 1 if failures else 0
 
 
@@ -166,6 +229,7 @@ def main() -> int:
         "--engines", default="live,bulk", help="what the reference is compared with"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--time-limit", type=float, help="seconds after which no seed is begun")
     parser.add_argument("--only", default="", help="some of: " + ", ".join(GENERATORS))
     return run(parser.parse_args())
 

@@ -131,6 +131,7 @@ def _bulk(read: Callable[["BulkDatabase"], list[Match]]) -> None:
         read: Reads the answer.
     """
     from carnet.rules.bulk.run import compiled, open_facts
+    from carnet.rules.bulk.running import run_on_duck
     from carnet.rules.bulk.sources import FactFiles
 
     pack, opened = load_pack(PACK), ExitStack()
@@ -140,7 +141,7 @@ def _bulk(read: Callable[["BulkDatabase"], list[Match]]) -> None:
         return opened.enter_context(open_facts(FactFiles(_parquet(records))))
 
     def run(database: "BulkDatabase") -> list[Match]:
-        database.run(compiled(pack, AS_OF, frozenset(), "bulk"))
+        run_on_duck(database, compiled(pack, AS_OF, frozenset(), "bulk"))
         found = read(database)
         database.clear()
         return found

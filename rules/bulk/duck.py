@@ -19,7 +19,6 @@ import duckdb
 from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.rules.bulk.sieve import named
-from carnet.rules.bulk.steps import Program
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +28,8 @@ ROWS_READ = 20_000
 """Rows that are read from a result at a time."""
 
 _LOCKS = (
+    # It turns a text that it takes to be NULL for every row into what it then cannot compare.
+    "disabled_optimizers = 'statistics_propagation'",
     "enable_progress_bar = false",
     "enable_external_access = false",
     # A name in a query is a table of the database, never a variable of this program.
@@ -72,6 +73,7 @@ class BulkDatabase:
         self._is_small = is_small
         self.facts: dict[str, Facts] = {}
         self.relations: dict[str, str] = {}
+        self._made: dict[str, str] = {}
         try:
             self._connection = self._open(limits, is_small=is_small)
         except BaseException:
@@ -184,7 +186,23 @@ class BulkDatabase:
         with _explained():
             made = self._connection.execute(f"CREATE TABLE {named(name)} AS {query}").fetchone()
         assert made is not None, "DuckDB counts what it writes"
+        self._made[name] = "TABLE"
         return int(made[0])
+
+    def create_view(self, name: str, query: str) -> None:
+        """Create a view."""
+        self.execute(f"CREATE VIEW {named(name)} AS {query}")
+        self._made[name] = "VIEW"
+
+    def drop(self, name: str) -> None:
+        """Drop a table or a view."""
+        self.execute(f"DROP {self._made.pop(name)} {named(name)}")
+
+    def clear(self) -> None:
+        """Drop what steps made, so that others can run over the same facts."""
+        for name in reversed([*self._made]):
+            self.drop(name)
+        self.relations = {}
 
     def note_facts(self, name: str, columns: Mapping[str, str], count: int) -> None:
         """Note the columns of a relation `f_<type>`, which is there if it has any rows."""
@@ -193,17 +211,6 @@ class BulkDatabase:
     def relation(self, name: str) -> str | None:
         """Return what a query reads the relation of a step from; None where it holds nothing."""
         return self.relations.get(name)
-
-    def run(self, program: Program) -> None:
-        """Execute the steps of a pack over the facts.
-
-        Raises:
-            InputError: Memory and disk do not suffice.
-        """
-        from carnet.rules.bulk.running import DuckRun
-
-        self.relations = {}
-        DuckRun(self, program).finish()
 
 
 def facts_table(view: str) -> str:

@@ -1,7 +1,7 @@
 """The result tables `r_...`: what is decided of each case, from the keys that the rules left.
 
 `r_case` is a table; what holds texts are views, so that a reader takes them a range of cases at a
-time. Their names and columns are what `carnet.rules.bulk.results` reads.
+time. Their names and columns are what `carnet.rules.bulk.output` reads.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,6 +42,7 @@ from carnet.rules.bulk.told import (
     confirmed_queries,
     error_queries,
     finding_query,
+    match_query,
     not_applicable_query,
     untold_frame,
 )
@@ -60,6 +61,8 @@ def add_results(plan: Plan, compiled: Sequence[Compiled]) -> None:
     _add_measures(plan)
     findings = [finding_query(plan, one) for one in compiled if one.is_asked and one.rule.message]
     _add_union(plan, "r_finding", findings)
+    matches = [match_query(plan, one) for one in compiled if one.is_asked and one.rule.message]
+    _add_union(plan, "r_match", matches)
     errors = [query for one in compiled for query in error_queries(plan, one)]
     errors += [query for one in compiled for query in unset_queries(plan, one)]
     _add_union(plan, "r_error", [broken_query(), *errors, *conflicts])
@@ -98,22 +101,17 @@ def _add_case(plan: Plan, compiled: Sequence[Compiled], failed: Sequence[exp.Que
         exp.select("case_id").from_(query.subquery(alias=name_of("x"), copy=False))
         for query in failed
     ]
-    query = exp.select(aliased(column("p", "case_id"), "case_id")).from_(relation("p", "p"))
-    branches: list[tuple[Sql, Sql]] = []
-    for alias, queries, verdict in (
-        ("n", decisive, "nonconforming"),
-        ("u", [_ids_of("b"), *told], "undetermined"),
-    ):
-        if queries:
-            listed = (
-                exp.select("case_id")
-                .distinct()
-                .from_(all_of(queries).subquery(alias="x", copy=False))
-            )
-            on = equal(column(alias, "case_id"), column("p", "case_id"))
-            query = query.join(listed.subquery(alias=name_of(alias)), on=on, join_type="LEFT")
-            branches.append((is_known(column(alias, "case_id")), text(verdict)))
-    query = query.select(aliased(case(branches, text("conforming")), "conformity"))
+    case_id = column("p", "case_id")
+    branches = [
+        (exp.In(this=case_id, query=exp.Subquery(this=all_of(queries))), text(verdict))
+        for queries, verdict in (
+            (decisive, "nonconforming"),
+            ([_ids_of("b"), *told], "undetermined"),
+        )
+        if queries
+    ]
+    verdict = aliased(case(branches, text("conforming")), "conformity")
+    query = exp.select(aliased(case_id, "case_id"), verdict).from_(relation("p", "p"))
     plan.add("r_case", query)
 
 

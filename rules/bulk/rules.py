@@ -37,7 +37,6 @@ from carnet.rules.bulk.sql import (
     either,
     equal,
     exists,
-    is_null,
     negated,
     relation,
     text,
@@ -45,6 +44,7 @@ from carnet.rules.bulk.sql import (
 from carnet.rules.bulk.values import (
     Guards,
     all_hold,
+    any_open,
     guards_of,
     line_verdicts,
     may_hold,
@@ -300,14 +300,15 @@ def _add_unsure(plan: Plan, compiled: Compiled) -> None:
     frame = _choices(plan, compiled)
     verdicts = choice_verdicts(frame, rule)
     frame.where(may_hold(verdicts))
-    unknown = [is_null(all_hold(verdicts).sql)] if not all_hold(verdicts).is_certain else []
+    unknown, settled_by = [any_open(verdicts)], []
     for block in rule.without:
         decided = _block(frame, rule, block, guards)
-        frame.where(negated(decided.any_fact(*(one.sql for one in decided.verdicts))))
+        settled_by.append(decided.any_fact(*(one.sql for one in decided.verdicts)))
         if not decided.holds.is_certain:
             asked = _block(frame, rule, block, guards)
-            unknown.append(asked.any_fact(may_hold(asked.verdicts), is_null(asked.holds.sql)))
-    frame.where(either(*unknown))
+            unknown.append(asked.any_fact(may_hold(asked.verdicts), any_open(asked.verdicts)))
+    # Hardly a choice is undetermined: what is asked first leaves little to ask of the rest.
+    frame.where(either(*unknown), *map(negated, settled_by))
     plan.add(compiled.unsure, frame.select([("case_id", frame.case_id), *_ids(frame, rule)]))
 
 

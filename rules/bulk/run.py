@@ -16,6 +16,7 @@ from carnet.rules.bulk.compile import compile_pack
 from carnet.rules.bulk.duck import BulkDatabase, BulkLimits
 from carnet.rules.bulk.loading import Loader
 from carnet.rules.bulk.output import Results, handed_cases, show_results
+from carnet.rules.bulk.running import run_on_duck
 from carnet.rules.bulk.sieve import named, quoted
 from carnet.rules.bulk.sources import FactSource, facts_in
 from carnet.rules.bulk.steps import Program
@@ -128,7 +129,7 @@ def _execute(program: Program, database: BulkDatabase, engine: Engine) -> None:
 
         run_on_spark(program, database)
     else:
-        database.run(program)
+        run_on_duck(database, program)
 
 
 def _unread(pack: Pack) -> list[str]:

@@ -94,8 +94,8 @@ class DuckRun(Run):
 
     def make_nothing(self, name: str, columns: Mapping[str, str]) -> None:
         """Make a relation of facts without rows."""
-        listed = ", ".join(f"{named(one)} {kind}" for one, kind in columns.items())
-        self.database.execute(f"CREATE TABLE {named(name)} ({listed})")
+        listed = ", ".join(f"CAST(NULL AS {kind}) AS {named(one)}" for one, kind in columns.items())
+        self.database.create(name, f"SELECT {listed} WHERE false")
 
     def make_table(self, step: Step, left: Left) -> int:
         """Make the table of a step; return how many rows it has."""
@@ -112,7 +112,7 @@ class DuckRun(Run):
         if self.is_few:
             self._waiting[step.name] = left
         else:
-            self.database.execute(f"CREATE VIEW {named(step.name)} AS {left.text}")
+            self.database.create_view(step.name, left.text)
 
     def make_result(self, step: Step, left: Left) -> None:
         """Note the query of a result."""
@@ -121,7 +121,7 @@ class DuckRun(Run):
 
     def drop(self, name: str) -> None:
         """Drop a table."""
-        self.database.execute(f"DROP TABLE {named(name)}")
+        self.database.drop(name)
 
     def _make_waiting(self, left: Left) -> None:
         """Make the tables that a query reads and that nothing has read before."""
@@ -132,14 +132,23 @@ class DuckRun(Run):
 
     def _repeat(self, name: str, query: str, most: int) -> None:
         """Add the rows of further rounds to a table until a round has none."""
-        database, following = self.database, f"{name}$next"
-        last = named(last_of(name))
-        database.execute(f"CREATE TABLE {last} AS FROM {named(name)}")
+        database, last, following = self.database, last_of(name), f"{name}$next"
+        database.create(last, f"FROM {named(name)}")
         for _ in range(most):
             count = database.create(following, query)
-            database.execute(f"DROP TABLE {last}")
-            database.execute(f"ALTER TABLE {named(following)} RENAME TO {last}")
+            database.drop(last)
+            database.create(last, f"FROM {named(following)}")
+            database.drop(following)
             if not count:
                 break
-            database.execute(f"INSERT INTO {named(name)} FROM {last}")
-        database.execute(f"DROP TABLE {last}")
+            database.execute(f"INSERT INTO {named(name)} FROM {named(last)}")
+        database.drop(last)
+
+
+def run_on_duck(database: BulkDatabase, program: Program) -> None:
+    """Execute the steps of a pack over the facts of a database.
+
+    Raises:
+        InputError: Memory and disk do not suffice.
+    """
+    DuckRun(database, program).finish()

@@ -206,6 +206,13 @@ def finding_query(plan: Plan, compiled: Compiled) -> exp.Query:
     return frame.select(columns)
 
 
+def match_query(plan: Plan, compiled: Compiled) -> exp.Query:
+    """Return what the findings of a rule are about, from the keys alone."""
+    frame = told_frame(plan, compiled, compiled.sure)
+    columns: Columns = [("case_id", frame.case_id), ("rule", text(compiled.rule.id))]
+    return frame.select([*columns, ("facts", _facts(frame, compiled.rule))])
+
+
 def choice_columns(frame: Frame, compiled: Compiled) -> Columns:
     """Return the facts of a stored choice, and the matched ids in their order."""
     ids = [column(frame.table, one) for one in compiled.ids]

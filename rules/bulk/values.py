@@ -4,6 +4,7 @@ Source: docs/spec/pack-format.md, PF-7, PF-12, PF-14; `rules/values.py` is the m
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from carnet.core.text import Text
 from carnet.rules.ast import (
@@ -265,6 +266,12 @@ def _over(worths: Sequence[Worth], sql: Sql) -> Verdict:
     return Verdict(sql, not unknown, cause)
 
 
+def _strict(worths: Sequence[Worth], sql: Sql) -> Verdict:
+    """Return a condition that is unknown exactly where one of some values is."""
+    opened = either(*(is_null(one.sql) for one in worths if not one.is_certain))
+    return replace(_over(worths, sql), open=opened)
+
+
 def _membership(frame: Frame, condition: Membership, guards: Guards) -> Verdict:
     value = worth_of(frame, condition.value, guards)
     items = condition.items
@@ -289,14 +296,14 @@ def verdict_of(frame: Frame, condition: Condition, guards: Guards = NO_GUARDS) -
     if isinstance(condition, Comparison):
         left = worth_of(frame, condition.left, guards)
         right = worth_of(frame, condition.right, guards)
-        return _over([left, right], compared(left.sql, condition.operator, right.sql))
+        return _strict([left, right], compared(left.sql, condition.operator, right.sql))
     if isinstance(condition, Presence):
         found = worth_of(frame, condition.field)
         sql = negated(found.presence) if condition.is_negated else found.presence
         return Verdict(sql, found.is_certain or found.absent == TRUE, found.cause)
     if isinstance(condition, Truth):
         value = worth_of(frame, condition.value, guards)
-        return _over([value], negated(value.sql) if condition.is_negated else value.sql)
+        return _strict([value], negated(value.sql) if condition.is_negated else value.sql)
     return _membership(frame, condition, guards)
 
 
@@ -337,6 +344,11 @@ def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
     unknown = [(one.sql, one.cause) for one in verdicts if not one.is_certain]
     cause = (lambda: first_cause(unknown)) if unknown else _no_cause
     return Verdict(both(*(one.sql for one in verdicts)), not unknown, cause)
+
+
+def any_open(verdicts: Sequence[Verdict]) -> Sql:
+    """Return whether a line is unknown; where none is false, they are unknown together."""
+    return either(*(one.is_open for one in verdicts if not one.is_certain))
 
 
 def may_hold(verdicts: Sequence[Verdict]) -> Sql:

@@ -42,11 +42,19 @@ class Verdict:
         sql: The condition; NULL where it is unknown.
         is_certain: Whether it is never NULL.
         cause: Builds the text that says why it is unknown.
+        open: Whether it is unknown, if values say so: an engine knows of a column without NULL that
+            nothing of it is.
     """
 
     sql: Sql
     is_certain: bool
     cause: Callable[[], Pair]
+    open: Sql | None = None
+
+    @property
+    def is_open(self) -> Sql:
+        """Whether it is unknown."""
+        return is_null(self.sql) if self.open is None else self.open
 
 
 def first_cause(unknowns: list[tuple[Sql, Callable[[], Pair]]]) -> Pair:
