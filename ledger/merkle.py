@@ -80,11 +80,15 @@ def span_hash(span: Span, read: NodeReader) -> bytes:
         span: The leaves; not empty.
         read: Gives the hash of each complete subtree of the span.
     """
-    hashes = [read(node) for node in span_nodes(span)]
+    return fold([read(node) for node in span_nodes(span)])
+
+
+def fold(hashes: Sequence[bytes]) -> bytes:
+    """Return the hash of the subtree that complete subtrees make up, given from left to right."""
     assert hashes, "a subtree has at least one leaf"
-    result = hashes.pop()
-    while hashes:
-        result = node_hash(hashes.pop(), result)
+    result = hashes[-1]
+    for digest in hashes[-2::-1]:
+        result = node_hash(digest, result)
     return result
 
 

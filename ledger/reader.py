@@ -3,7 +3,7 @@
 Readers never wait for the writer and need no key.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,11 +20,11 @@ from carnet.ledger.merkle import (
     NodeId,
     Span,
     consistency_spans,
+    fold,
     inclusion_spans,
     leaf_hash,
     root_hash,
     root_nodes,
-    span_hash,
     span_nodes,
 )
 from carnet.ledger.record import Record, parse_record, record_digest
@@ -47,6 +47,10 @@ _OF_NODES = """
 reading the whole table; joined, it looks each up by its key."""
 
 _OF_LEAVES = 'SELECT 0, "index", leaf_hash FROM log_entry WHERE "index" IN ({})'
+
+KEPT_LEVEL_MIN = 6
+KEPT_MAX = 16_384
+"""Hashes of subtrees of at least 64 leaves that a reader keeps: of a million leaves, all."""
 
 COUNTED_MAX = 65_536
 """Entries that are counted when a log is opened."""
@@ -240,6 +244,7 @@ class LogReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._size_seen = 0
+        self._kept: dict[NodeId, bytes] = {}
 
     def size(self) -> int:
         """Return the number of entries."""
@@ -295,10 +300,23 @@ class LogReader:
         return [] if first in {0, second} else self._hashes(consistency_spans(first, second))
 
     def _hashes(self, spans: Sequence[Span]) -> list[bytes]:
-        nodes = [node for span in spans for node in span_nodes(span)]
-        with reading_directly(self._engine) as direct:
-            found = read_nodes(direct, nodes)
-        return [span_hash(span, found.__getitem__) for span in spans]
+        parts = [span_nodes(span) for span in spans]
+        kept = self._kept
+        found = {node: kept[node] for nodes in parts for node in nodes if node in kept}
+        absent = [node for nodes in parts for node in nodes if node not in found]
+        if absent:
+            with reading_directly(self._engine) as direct:
+                fresh = read_nodes(direct, absent)
+            self._keep(fresh)
+            found |= fresh
+        return [fold([found[node] for node in nodes]) for nodes in parts]
+
+    def _keep(self, nodes: Mapping[NodeId, bytes]) -> None:
+        """Remember large subtrees: proofs share them, and a complete one never changes."""
+        large = {node: held for node, held in nodes.items() if node.level >= KEPT_LEVEL_MIN}
+        if len(self._kept) + len(large) > KEPT_MAX:
+            self._kept = {}
+        self._kept |= large
 
     def entry(self, index: int) -> bytes:
         """Return the canonical bytes of an entry.

@@ -82,6 +82,35 @@ def test_proofs__read_a_row_for_each_level(
         assert counting.rows <= 2 * levels + 1
 
 
+def test_proofs__large_subtrees_are_read_once(
+    large: tuple[Engine, SignedCheckpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, signed = large
+    tree, log = signed.checkpoint, LogReader(engine)
+    first = log.inclusion_proof(0, tree.size)
+    counting = Counting(monkeypatch)
+    proof = log.inclusion_proof(1, tree.size)
+    # The small subtrees beside the leaf, and those that the right edge of the tree is made of.
+    edge = (tree.size % 2**reader.KEPT_LEVEL_MIN).bit_count()
+    assert counting.rows == reader.KEPT_LEVEL_MIN + edge
+    assert proof[reader.KEPT_LEVEL_MIN :] == first[reader.KEPT_LEVEL_MIN :]
+    merkle.verify_inclusion(merkle.leaf_hash(b"%016d" % 1), 1, tree.size, proof, tree.root)
+
+
+def test_proofs__no_more_subtrees_are_kept_than_agreed(
+    large: tuple[Engine, SignedCheckpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, signed = large
+    monkeypatch.setattr(reader, "KEPT_MAX", 20)
+    tree, log, chooser = signed.checkpoint, LogReader(engine), random.Random(2)
+    for _ in range(50):
+        index = chooser.randrange(tree.size)
+        proof = log.inclusion_proof(index, tree.size)
+        leaf = merkle.leaf_hash(b"%016d" % index)
+        merkle.verify_inclusion(leaf, index, tree.size, proof, tree.root)
+        assert len(log._kept) <= 20
+
+
 def test_append__reads_what_does_not_grow(
     large: tuple[Engine, SignedCheckpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
