@@ -1,10 +1,10 @@
 """The live engine: durable-rules in worker processes, with a deadline, a fuel and a replacement.
 
-Cases travel in batches, and each worker has one more batch waiting while it works on one. A worker
-that dies, overruns its deadline or answers anything unexpected is killed and replaced. The batch
-that waited is given out again; the cases of the one it worked on are tried once more, each alone
-in a worker with nothing else to do. A case that fails again comes back as undetermined with the
-cause. Nothing is ever silently clean.
+Cases travel in batches, and each worker has up to two batches waiting while it works on one. A
+worker that dies, overruns its deadline or answers anything unexpected is killed and replaced. The
+batches that waited are given out again; the cases of the one it worked on are tried once more, each
+alone in a worker with nothing else to do. A case that fails again comes back as undetermined with
+the cause. Nothing is ever silently clean.
 
 Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
@@ -40,7 +40,7 @@ BATCH_CASES_FIRST, BATCH_CASES_MAX = 25, 200
 """Cases of the first batch and of the largest one: few cases are shared by all workers."""
 BATCH_CHARACTERS_MAX = 1_000_000
 """What the messages of a batch may come to before it is closed."""
-WAITING_MAX = 2
+WAITING_MAX = 3
 """Batches that one worker may have, the one it works on among them."""
 DEADLINE_S = 20.0
 FUEL = 2 * COMBINATIONS_MAX

@@ -13,6 +13,7 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 
 import gc
 import json
+import os
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ import orjson
 from carnet.rules.live.protocol import PLANS_MAX, RAN
 
 FRAME_SIZE_MAX = 256 * 1024 * 1024
+NICENESS = 5
 _SID = "1"
 _ANCHOR = "case"
 _RAN = f'{{"{RAN}":'
@@ -166,4 +168,6 @@ def serve(source: BinaryIO, sink: BinaryIO) -> int:
 if __name__ == "__main__":
     # Nothing here makes cycles; looking for them costs time in every batch.
     gc.disable()
+    # Who prepares the cases feeds all workers, so it goes first where processors are few.
+    os.nice(NICENESS)
     sys.exit(serve(sys.stdin.buffer, sys.stdout.buffer))
