@@ -25,7 +25,7 @@ from carnet.rules.ast import (
 from carnet.rules.bulk.frame import Bound, Frame, Key, Row
 from carnet.rules.bulk.hits import presence, rests_type
 from carnet.rules.bulk.plan import OF_CASE, Plan
-from carnet.rules.bulk.rests import rests_value, settled
+from carnet.rules.bulk.rests import rests_lines, rests_value, settled
 from carnet.rules.bulk.sql import (
     FALSE,
     TRUE,
@@ -123,6 +123,10 @@ def _add_rests(plan: Plan, rule: Rule, index: int) -> bool:
     """Add `n_<index>`: for each case in scope the parameters that it may rest on and does."""
     wanted = sorted(rule.unverified - rule.direct)
     queries = [query for one in wanted for query in _resting(plan, rule, one)]
+    for one in sorted(_open_of_scope(plan, rule)):
+        frame = _scoped(plan, rule)
+        frame.where(rests_lines(frame, tuple(line.line for line in rule.scope), one))
+        queries.append(_with_parameter(frame, one))
     if not queries:
         return False
     plan.add(
@@ -130,6 +134,14 @@ def _add_rests(plan: Plan, rule: Rule, index: int) -> bool:
         exp.select("*").distinct().from_(all_of(queries).subquery(alias="u", copy=False)),
     )
     return True
+
+
+def _open_of_scope(plan: Plan, rule: Rule) -> frozenset[str]:
+    """Return what the scope of a rule reads that officers have not confirmed.
+
+    A line of alternatives may hold whatever such a parameter is worth: it rests on it all the same.
+    """
+    return rule.scope_unverified - rule.direct - plan.confirmed
 
 
 def _resting(plan: Plan, rule: Rule, parameter: str) -> Iterator[exp.Query]:
@@ -324,8 +336,10 @@ def _may_err(plan: Plan, compiled: Compiled) -> bool:
 def add_rule(plan: Plan, index: int) -> Compiled:
     """Add the tables of a rule."""
     rule = plan.pack.rules[index]
-    resting = _add_rests(plan, rule, index) if rule.unverified != rule.direct else False
-    late = rule.unverified - rule.direct - plan.confirmed
+    of_scope = _open_of_scope(plan, rule)
+    may_rest = bool(of_scope) or rule.unverified != rule.direct
+    resting = _add_rests(plan, rule, index) if may_rest else False
+    late = (rule.unverified - rule.direct - plan.confirmed) | of_scope
     compiled = Compiled(
         rule,
         index,
