@@ -390,4 +390,5 @@ class LogReader:
         """
         query = _pending(RECORD.c.record_hash, RECORD.c.body)
         with reading(self._engine) as connection:
-            return [stored_record(row[0], row[1]) for row in connection.execute(query)]
+            rows = connection.execute(query)
+            return [stored_record(row.record_hash, row.body) for row in rows]

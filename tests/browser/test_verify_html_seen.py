@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Page
 
+from carnet.core.digests import RootHash
 from carnet.ledger.checkpoint import (
     Checkpoint,
     SignedCheckpoint,
@@ -20,10 +21,10 @@ from tests.fixtures_ledger import DAY, LOG_SIGNER, ORIGIN, LedgerWorld
 
 OpenPage = Callable[..., StaticPage]
 Json = dict[str, Any]
-OTHER_ROOT = b"\x07" * 32
+OTHER_ROOT = RootHash(b"\x07" * 32)
 
 
-def signed(size: int, root: bytes = OTHER_ROOT) -> SignedCheckpoint:
+def signed(size: int, root: RootHash = OTHER_ROOT) -> SignedCheckpoint:
     return sign_checkpoint(Checkpoint(ORIGIN, size, root), LOG_SIGNER)
 
 
@@ -90,11 +91,19 @@ def test_equal__with_what_was_seen(
 
 def give(page: Page, world: LedgerWorld, data: bytes) -> None:
     """Open a policy and a bundle as a person does."""
-    policy = {"name": "p.toml", "mimeType": "text/plain", "buffer": world.policy.to_toml().encode()}
+    policy: FilePayload = {
+        "name": "p.toml",
+        "mimeType": "text/plain",
+        "buffer": world.policy.to_toml().encode(),
+    }
     page.set_input_files("#policy-file", policy)
     page.wait_for_selector("#policy-state.good")
     page.fill("#day", DAY.isoformat())
-    bundle = {"name": "bundle.json", "mimeType": "application/json", "buffer": data}
+    bundle: FilePayload = {
+        "name": "bundle.json",
+        "mimeType": "application/json",
+        "buffer": data,
+    }
     page.set_input_files("#bundle-file", bundle)
     page.wait_for_selector("#verdict:not(.waiting)")
 

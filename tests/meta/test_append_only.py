@@ -71,8 +71,9 @@ def spelled(tree: ast.AST) -> Iterator[str]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if is_text and id(node) not in docstrings:
+        if id(node) in docstrings or not isinstance(node, ast.Constant):
+            continue
+        if isinstance(node.value, str):
             yield from (name.lower() for name in STATEMENT.findall(node.value))
 
 

@@ -245,11 +245,12 @@ def _unchanged(connection: Connection, role: KeyRole, name: str | None, seen: by
     Raises:
         ConflictError: It is not the one that the command began with.
     """
+    found: bytes | None
     try:
         found = _current(connection, role, name)
     except NotFoundError:
         found = None
-    if found != seen:
+    if found is None or found != seen:
         shown = f"{role} {name}" if name else role
         raise ConflictError(
             "CRN-L-105",
