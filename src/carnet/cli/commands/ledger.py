@@ -132,8 +132,10 @@ def _place(index: int | None) -> str:
     return t("waits", "待入日志") if index is None else str(index)
 
 
-def _names(listed: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in listed.split(",") if name.strip())
+def _names(listed: list[str] | None) -> frozenset[str]:
+    """Return names given by commas, by several options, or both."""
+    names = (name.strip() for one in listed or () for name in one.split(","))
+    return frozenset(name for name in names if name)
 
 
 def record_list(
@@ -166,7 +168,7 @@ def record_issue(
     *,
     as_of: AsOfOption = None,
     withhold: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--withhold",
             metavar="MEMBER,...",
@@ -175,7 +177,7 @@ def record_issue(
                 "仅以摘要显示的成员：listing、seller、measures、outputs。",
             ),
         ),
-    ] = "",
+    ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
@@ -387,7 +389,7 @@ def bundle(
     record_id: IdArgument,
     *,
     disclose: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--disclose",
             metavar="MEMBER,...",
@@ -396,7 +398,7 @@ def bundle(
                 "要披露的隐藏成员；未指定则均不披露。",
             ),
         ),
-    ] = "",
+    ] = None,
     output: FileOption = STDOUT,
     workspace: WorkspaceOption = None,
     _lang: LanguageOption = None,
