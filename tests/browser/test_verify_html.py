@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from carnet.cli.main import app
@@ -75,9 +75,7 @@ def give(page: Page, data: bytes, *, policy: str | None = None, name: str = "bun
             "#policy-file",
             {"name": "policy.toml", "mimeType": "text/plain", "buffer": policy.encode()},
         )
-        page.wait_for_function(
-            "document.getElementById('policy-state').textContent.includes('toml')"
-        )
+        expect(page.locator("#policy-state")).to_contain_text("toml")
     page.set_input_files(
         "#bundle-file", {"name": name, "mimeType": "application/json", "buffer": data}
     )

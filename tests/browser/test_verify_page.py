@@ -1,5 +1,6 @@
 """The verify page in a real browser: a forged file never shows the verdict of the one before."""
 
+import re
 import shutil
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from carnet.api.app import create_app
 from carnet.services.workspace import Workspace
@@ -72,10 +73,7 @@ def choose(page: Page, data: bytes) -> str:
     page.set_input_files(
         "#file", {"name": "bundle.json", "mimeType": "application/json", "buffer": data}
     )
-    page.wait_for_function(
-        "() => !['', 'Checking…', '核验中……']"
-        ".includes(document.getElementById('verdict').textContent)"
-    )
+    expect(page.locator("#verdict")).not_to_have_text(re.compile("^(?:Checking…|核验中……)?$"))
     return page.inner_text("#verdict")
 
 
