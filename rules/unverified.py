@@ -87,6 +87,11 @@ def _rests_definition(definition: Definition, fact: Fact | None, case: Case) -> 
     return case.rests[key]
 
 
+def rests_of_field(definition: Definition, fact: Fact, case: Case) -> frozenset[str]:
+    """Return the U parameters and rows that a derived field of a fact rests on."""
+    return _rests_definition(definition, fact, case)
+
+
 def _rests_body(definition: Definition, fact: Fact | None, case: Case) -> frozenset[str]:
     bindings, body = bindings_of(fact, case), definition.body
     if isinstance(body, Choice):
