@@ -360,3 +360,24 @@ def assemble(
     """Return what `each_case` does, with the cases as a list; everything is checked by then."""
     cases, keyed = each_case(run, facts, earlier)
     return list(cases), keyed
+
+
+def cases_of(
+    run: Run, facts: Iterable[Fact], ids: Collection[str], earlier: Iterable[Fact] = ()
+) -> list[Case]:
+    """Return some of the cases, by id, out of facts that were checked when they were decided."""
+    index = _Index([*facts, *earlier], run.pack.paths)
+    steps = _steps(run.pack, index)
+    anchors = (one for one in index.of_type(run.pack.case.fact_type) if one.id in ids)
+    return [_case(run, one, steps, index) for one in anchors]
+
+
+def on_other_day(case: Case, run: Run) -> Case:
+    """Return a case with the same given facts in a run of the same pack on another date."""
+    computing = case.run.computing
+    other = Case(run, case.anchor)
+    other.by_type = {kind: found for kind, found in case.by_type.items() if kind not in computing}
+    if run.pack.after:
+        _mark_incomplete(other)
+    _name(other)
+    return other

@@ -9,12 +9,39 @@ CONFORMITIES: Final = {
     "nonconforming": Text("NONCONFORMING", "不合规"),
     "undetermined": Text("UNDETERMINED", "无法判定"),
 }
+ADMISSIONS: Final = {
+    "conforming": Text("admit", "准入"),
+    "undetermined": Text("hold", "暂缓"),
+    "nonconforming": Text("reject", "拒绝"),
+}
+"""What a verdict means for a listing."""
 SEVERITIES: Final = {
     "blocking": Text("blocking", "阻断"),
     "major": Text("major", "重大"),
     "minor": Text("minor", "轻微"),
     "info": Text("info", "提示"),
 }
+DOCUMENT_STATUSES: Final = {
+    "missing": Text("missing", "缺失"),
+    "present_unverified": Text("on file, not verified", "已存档未核实"),
+    "not_yet_valid": Text("not valid yet", "尚未生效"),
+    "valid": Text("valid", "有效"),
+    "window_open": Text("renewal window open", "续期窗口已开启"),
+    "window_closing": Text("renewal window closing", "续期窗口即将关闭"),
+    "window_missed": Text("renewal window missed", "错过续期窗口"),
+    "expired": Text("expired", "已失效"),
+    "review_overdue": Text("review overdue", "复审逾期"),
+    "superseded_standard": Text("standard superseded", "标准已被取代"),
+    "wrong_scope": Text("wrong scope", "范围不符"),
+    "wrong_body": Text("wrong body", "机构不符"),
+    "wrong_language": Text("wrong language", "语言不符"),
+    "revoked": Text("withdrawn or suspended", "已撤销或暂停"),
+    "not_applicable": Text("not applicable", "不适用"),
+    "undetermined": Text("undetermined", "无法判定"),
+    "on_file": Text("on file", "已存档"),
+    "found": Text("see finding", "见发现项"),
+}
+"""The status of a document, as packs derive it; the last two where a pack derives none."""
 FINDING_STATES: Final = {
     "open": Text("open", "待处理"),
     "acknowledged": Text("acknowledged", "已确认知悉"),
