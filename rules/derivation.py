@@ -4,7 +4,7 @@ A decision says what is wrong. This says what the rules read on the way: each de
 fact with the reason that decided it, and the rows of the decision tables that hold for the case.
 It is the reference that tells, so that nothing is worked out a second time elsewhere.
 
-Source: docs/spec/pack-format.md, PF-7, PF-14, PF-45 and PF-70.
+Source: docs/spec/pack-format.md, PF-7, PF-14, PF-45 and PF-75.
 """
 
 from collections import defaultdict

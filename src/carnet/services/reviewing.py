@@ -257,7 +257,7 @@ def _require_same_pack(connection: Connection, pack: Pack) -> None:
         )
 
 
-def _of_erased_sellers(connection: Connection, facts: Collection[Fact]) -> frozenset[str]:
+def of_erased_sellers(connection: Connection, facts: Collection[Fact]) -> frozenset[str]:
     """Return the listings of sellers whose data was erased: what is left of it decides nothing."""
     sellers = tombstones(connection, "party")
     products = {
@@ -321,7 +321,7 @@ def review(
     packs = {name: each.pack for name, each in _of_listings(installed).items()}
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
-        erased, erasures = _of_erased_sellers(connection, facts), erasure_count(connection)
+        erased, erasures = of_erased_sellers(connection, facts), erasure_count(connection)
     listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
     chosen = {listing.id for listing in listings} - erased
     drafts = []
