@@ -268,7 +268,8 @@ def of_erased_sellers(connection: Connection, facts: Collection[Fact]) -> frozen
     )
 
 
-def _uncovered(listing: Fact, packs: Collection[Pack], erased: Collection[str]) -> NotReviewed:
+def uncovered(listing: Fact, packs: Collection[Pack], erased: Collection[str]) -> NotReviewed:
+    """Return why no pack decided a listing."""
     market, status = listing.fields["market"], listing.fields["status"]
     if listing.id in erased:
         reason = Text("The data of its seller was erased.", "其卖家的数据已被删除。")
@@ -281,7 +282,32 @@ def _uncovered(listing: Fact, packs: Collection[Pack], erased: Collection[str]) 
     return NotReviewed(listing.id, reason)
 
 
-def _select(listings: Collection[Fact], wanted: Collection[str]) -> list[Fact]:
+def select_listings(
+    listings: Collection[Fact], wanted: Collection[str], market: str | None
+) -> list[Fact]:
+    """Return the listings that are asked for: some of them or all, in one market or in any.
+
+    Raises:
+        NotFoundError: One is not there, or none of them is in the market.
+    """
+    found = _named(listings, wanted)
+    if market is None:
+        return found
+    inside = [each for each in found if each.fields["market"] == market]
+    if not inside:
+        markets = ", ".join(sorted({str(each.fields["market"]) for each in found}))
+        raise NotFoundError(
+            "CRN-R-200",
+            Text(
+                f"None of these listings is in the market {market}.",
+                f"所选上架商品均不在市场 {market}。",
+            ),
+            Text(f"Their markets: {markets or '-'}.", f"其市场：{markets or '-'}。"),
+        )
+    return inside
+
+
+def _named(listings: Collection[Fact], wanted: Collection[str]) -> list[Fact]:
     by_id = {listing.id: listing for listing in listings}
     missing = sorted(set(wanted) - by_id.keys())
     if missing:
@@ -299,6 +325,7 @@ def review(
     as_of: date,
     clock: Clock,
     listing_ids: Collection[str] = (),
+    market: str | None = None,
     engine: str = "live",
 ) -> Review:
     """Decide listings by the packs of their markets and keep the decisions.
@@ -308,10 +335,11 @@ def review(
         as_of: The date that decides.
         clock: Gives the time at which it was decided.
         listing_ids: The listings; all unless some are named.
+        market: The one market whose listings are decided; every one unless it is named.
         engine: The engine, as for `evaluate`.
 
     Raises:
-        NotFoundError: A listing is not there.
+        NotFoundError: A listing is not there, or none is in the market.
         InputError: A pack is not what decided before under its version, or comes after one that
             cannot decide for the date.
         LedgerFatalError: A stored confirmation or act of an officer does not verify, or a stored
@@ -322,7 +350,8 @@ def review(
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
         erased, erasures = of_erased_sellers(connection, facts), erasure_count(connection)
-    listings = _select([fact for fact in facts if fact.type == LISTING], listing_ids)
+    of_type = [fact for fact in facts if fact.type == LISTING]
+    listings = select_listings(of_type, listing_ids, market)
     chosen = {listing.id for listing in listings} - erased
     drafts = []
     stages = stages_of(workspace, installed, facts, as_of, engine)
@@ -342,7 +371,7 @@ def review(
         as_of,
         tuple(sorted(reviewed, key=lambda each: (each.listing_id, each.pack.id))),
         tuple(
-            _uncovered(each, packs.values(), erased) for each in listings if each.id not in covered
+            uncovered(each, packs.values(), erased) for each in listings if each.id not in covered
         ),
     )
 
