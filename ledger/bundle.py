@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from carnet.core.canonical import INTEGER_MAX, canonical, parse_strict
+from carnet.core.canonical import INTEGER_MAX, Parsed, canonical, parse_fitting
 from carnet.ledger import shape
 from carnet.ledger.disclosure import DISCLOSURE_SIZE_MAX, DISCLOSURES_MAX
 from carnet.ledger.entry import ENTRY_SHAPE, LogEntry, entry_of_shape
@@ -164,16 +164,17 @@ def _anchor_to_json(value: AnchorCoordinates | None) -> dict[str, Any] | None:
     }
 
 
-def parse_bundle(data: bytes) -> dict[str, Any]:
-    """Return the JSON object of a bundle, in any spelling, with its members still unchecked.
+def parse_bundle(data: bytes) -> Parsed:
+    """Return the JSON object of a bundle, in any spelling, and whether it has the shape of one.
 
     Raises:
         RecordFormatError: It is not JSON of the canonical profile.
         VerificationError: It is not an object with exactly the members of a bundle.
     """
-    value = parse_strict(data)
-    shape.members(value, "", BUNDLE.keys(), ())
-    found: dict[str, Any] = value
+    # Closed shapes lie inside the profile, so a good bundle is looked through once.
+    found = parse_fitting(data, _SHAPE.accepts)
+    if not found.fits:
+        shape.members(found.value, "", BUNDLE.keys(), ())
     return found
 
 
@@ -197,13 +198,18 @@ def _check_order(places: list[int]) -> None:
         )
 
 
-def bundle_of_json(value: Mapping[str, Any]) -> Bundle:
-    """Return the bundle of a JSON object.
+def bundle_of_json(value: Mapping[str, Any], *, has_shape: bool = False) -> Bundle:
+    """Return the bundle of a JSON object inside the profile.
+
+    Args:
+        value: The object.
+        has_shape: Whether it was found to have the shape of one.
 
     Raises:
         VerificationError: A member does not have its shape.
     """
-    _SHAPE(value, "")
+    if not has_shape:
+        _SHAPE(value, "")
     _check_order([item["index"] for item in value["keyEvents"]])
     consistency, anchor, status = value["consistency"], value["anchor"], value["status"]
     # Its members have their shapes, and as parts of a parsed document lie inside the profile.

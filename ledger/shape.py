@@ -4,7 +4,11 @@ A shape takes a value and its path and raises VerificationError. What it quotes 
 shown escaped and shortened: the text of a stranger must not reach a terminal.
 
 Each shape has two programs of one meaning: `accepts` says yes or no and builds no path, which is
-all that a good document needs; `check` finds the fault of one that is refused.
+all that a good document needs; `check` finds the fault of one that is refused. The first is made of
+C functions wherever one will do, since a call in Python takes longer than what most members ask.
+
+Shapes of documents lie inside the canonical profile: ASCII names, bounded integers, no floats, and
+no nesting without end. So what has one of these shapes need not be checked against the profile too.
 
 Every shape also describes itself as JSON, so that the verify page reads the very shapes that Python
 checks instead of a copy. A description is a list: the name of the combinator, then its arguments.
@@ -16,6 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from operator import call
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
@@ -24,10 +29,18 @@ from carnet.core.errors import VerificationError
 from carnet.core.text import Text
 
 Check = Callable[[Any, str], None]
-Accepts = Callable[[Any], bool]
+Accepts = Callable[[Any], object]
+"""Returns something true where a value has the shape.
+
+Where it has not, TypeError and KeyError say the same: a value of another type has no members, fits
+no pattern and is in no set.
+"""
+
 Description = list[Any]
 SHOWN_MAX = 60
 DAYS_CACHED = 4096
+DAY_LENGTH = len("2026-11-23")
+INSTANT_LENGTH = len("2026-11-23T08:00:00Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +50,19 @@ class Shape:
     Args:
         check: Raises VerificationError where a value does not have the shape.
         description: The combinator and its arguments, as JSON.
-        accepts: Returns whether a value has the shape.
+        holds: The program behind `accepts`.
     """
 
     check: Check
     description: Description
-    accepts: Accepts
+    holds: Accepts
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether a value has the shape."""
+        try:
+            return bool(self.holds(value))
+        except (TypeError, KeyError):
+            return False
 
     def __call__(self, value: Any, path: str) -> None:
         """Check a value; the path names it in the message."""
@@ -69,25 +89,28 @@ def shape_error(path: str, value: object, en: str, zh: str) -> VerificationError
     )
 
 
-def _simple(accepts: Accepts, en: str, zh: str, description: Description) -> Shape:
+def _simple(holds: Accepts, en: str, zh: str, description: Description) -> Shape:
     """Return the shape of a value that has no parts to name."""
 
     def check(value: Any, path: str) -> None:
-        if not accepts(value):
+        if not shape.accepts(value):
             raise shape_error(path, value, en, zh)
 
-    return Shape(check, description, accepts)
+    shape = Shape(check, description, holds)
+    return shape
+
+
+def _matching(pattern: str, length_max: int) -> Accepts:
+    """Return the program of strings that match a pattern in full, and are not too long."""
+    # Any character at all, in the way that Python repeats without looking at each.
+    quick = pattern.replace(r"[\s\S]", "(?s:.)")
+    return re.compile(rf"(?=(?s:.{{0,{length_max}}})\Z)(?:{quick})").fullmatch
 
 
 def text(pattern: str, length_max: int, en: str, zh: str) -> Shape:
     """Return the shape of a string that matches a pattern in full."""
-    matches = re.compile(pattern).fullmatch
-
-    def accepts(value: Any) -> bool:
-        is_fit = isinstance(value, str) and len(value) <= length_max
-        return is_fit and matches(value) is not None
-
-    return _simple(accepts, en, zh, ["text", pattern, length_max, en, zh])
+    description = ["text", pattern, length_max, en, zh]
+    return _simple(_matching(pattern, length_max), en, zh, description)
 
 
 def where(name: str, holds: Callable[[str], bool], en: str, zh: str) -> Shape:
@@ -136,10 +159,7 @@ def one_of(choices: Collection[str]) -> Shape:
     known = frozenset(choices)
     listed = " | ".join(sorted(known))
 
-    def accepts(value: Any) -> bool:
-        return isinstance(value, str) and value in known
-
-    return _simple(accepts, listed, f" {listed}", ["choice", sorted(known)])
+    return _simple(known.__contains__, listed, f" {listed}", ["choice", sorted(known)])
 
 
 def exactly(expected: Any) -> Shape:
@@ -154,13 +174,13 @@ def exactly(expected: Any) -> Shape:
 
 def nullable(shape: Shape) -> Shape:
     """Return the shape of null or a value of a shape."""
-    inner = shape.accepts
+    inner = shape.holds
 
     def check(value: Any, path: str) -> None:
         if value is not None:
             shape.check(value, path)
 
-    def accepts(value: Any) -> bool:
+    def accepts(value: Any) -> object:
         return value is None or inner(value)
 
     return Shape(check, ["nullable", shape.description], accepts)
@@ -178,7 +198,7 @@ def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
         if is_set and value != sorted(set(value)):
             raise shape_error(path, value, "sorted items without repetition", "已排序且不重复的项")
 
-    inner = shape.accepts
+    inner = shape.holds
 
     def accepts(value: Any) -> bool:
         is_fit = isinstance(value, list) and len(value) <= length_max and all(map(inner, value))
@@ -202,7 +222,7 @@ def table(key_pattern: str, shape: Shape, length_max: int) -> Shape:
                 )
             shape.check(item, f"{path}.{shown(key)}")
 
-    matches, inner = compiled.fullmatch, shape.accepts
+    matches, inner = compiled.fullmatch, shape.holds
 
     def accepts(value: Any) -> bool:
         is_fit = isinstance(value, dict) and len(value) <= length_max
@@ -240,17 +260,13 @@ def obj(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = No
         for name, item in value.items():
             checks[name](item, f"{path}.{name}" if path else name)
 
-    needed, inner = frozenset(required), {**required, **others}
-    known = {name: shape.accepts for name, shape in inner.items()}
+    needed = frozenset(required)
+    known = {name: shape.holds for name, shape in (*required.items(), *others.items())}
 
     def accepts(value: Any) -> bool:
-        if not isinstance(value, dict) or not needed <= value.keys():
-            return False
-        for name, item in value.items():
-            holds = known.get(name)
-            if holds is None or not holds(item):
-                return False
-        return True
+        is_whole = isinstance(value, dict) and needed <= value.keys()
+        # A name that is not known raises KeyError.
+        return is_whole and all(map(call, map(known.__getitem__, value), value.values()))
 
     return Shape(check, ["object", describe(required), describe(others)], accepts)
 
@@ -266,17 +282,23 @@ def _boolean(value: Any, path: str) -> None:
 
 
 @lru_cache(maxsize=DAYS_CACHED)
+def _written_again(value: str) -> str:
+    """Return a day or an instant as it is spelled; raises ValueError."""
+    if len(value) == DAY_LENGTH:
+        return date.fromisoformat(value).isoformat()
+    return format_instant(parse_instant(value))
+
+
 def _is_instant(value: str) -> bool:
     try:
-        return format_instant(parse_instant(value)) == value
+        return len(value) == INSTANT_LENGTH and _written_again(value) == value
     except ValueError:
         return False
 
 
-@lru_cache(maxsize=DAYS_CACHED)
 def _is_day(value: str) -> bool:
     try:
-        return date.fromisoformat(value).isoformat() == value
+        return len(value) == DAY_LENGTH and _written_again(value) == value
     except ValueError:
         return False
 

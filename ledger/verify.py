@@ -10,9 +10,9 @@ Source: docs/spec/record-and-log.md, section 8.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
-from carnet.core.canonical import canonical_within
+from carnet.core.canonical import Parsed
 from carnet.core.errors import ChainError, RecordFormatError, VerificationError
 from carnet.core.text import Text
 from carnet.ledger.bundle import (
@@ -98,7 +98,7 @@ class _Verifier:
     read_seen: SeenReader | None = None
     proofs: Sequence[ConsistencyProof] = ()
     newest: SignedCheckpoint | None = None
-    parsed: dict[str, Any] | None = None
+    parsed: Parsed | None = None
     found: Bundle | None = None
     stood: Standing | None = None
     listing: Listing | None = None
@@ -132,14 +132,14 @@ class _Verifier:
     def canonical(self) -> Text:
         if self.parsed is None:
             raise NotCheckedError("the bundle could not be read", "验证包无法读取")
-        if canonical_within(self.parsed) != self.data:
+        if not self.parsed.is_canonical:
             raise refuse("The file is not in its canonical spelling.", "文件不是规范写法。")
         return Text("the one spelling of this content", "内容的唯一写法")
 
     def schema(self) -> Text:
         if self.parsed is None:
             raise NotCheckedError("the bundle could not be read", "验证包无法读取")
-        self.found = bundle_of_json(self.parsed)
+        self.found = bundle_of_json(self.parsed.value, has_shape=self.parsed.fits)
         return Text(self.logged.record.kind, self.logged.record.kind)
 
     @property

@@ -2,16 +2,19 @@
 
 import copy
 import json
+import re
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from carnet.core.canonical import DEPTH_MAX, INTEGER_MAX, check_profile
 from carnet.core.errors import VerificationError
 from carnet.ledger.bundle import BUNDLE
 from carnet.ledger.entry import ENTRY_SHAPE
 from carnet.ledger.kinds import ALL, ATTESTATION
 from carnet.ledger.policy import POLICY
+from carnet.ledger.record import _SHAPES
 from carnet.ledger.shape import Shape, obj
 from tests.fixtures_ledger import LedgerWorld, attestation
 
@@ -28,6 +31,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 BUNDLE_SHAPE = obj(BUNDLE)
+NOT_ASCII = "".join(map(chr, range(0x80, 0x110000)))
 
 
 def has_fault(shape: Shape, value: Any) -> bool:
@@ -85,3 +89,34 @@ def test_shape__accepts_what_has_no_fault(ledger_world: LedgerWorld, data: st.Da
 @given(st.sampled_from([POLICY, *(kind.subject_shape() for kind in ALL)]), VALUES)
 def test_shape__accepts_no_strange_value(shape: Shape, value: Any) -> None:
     assert shape.accepts(value) != has_fault(shape, value)
+
+
+def described(description: list[Any], depth: int = 0) -> int:
+    """Return how deep values of a description nest, after checking that all lie in the profile."""
+    match description:
+        case ["object", required, optional]:
+            check_profile([*required, *optional])
+            assert "".join([*required, *optional]).isascii()
+            inner = [*required.values(), *optional.values()]
+        case ["table", pattern, of, _]:
+            assert re.search(pattern, NOT_ASCII) is None
+            inner = [of]
+        case ["array", of, _, _] | ["nullable", of]:
+            inner = [of]
+        case ["exactly", value]:
+            check_profile(value)
+            inner = []
+        case ["integer", least, most]:
+            assert -INTEGER_MAX <= least <= most <= INTEGER_MAX
+            inner = []
+        case ["named", "record"]:
+            inner = [shape.description for shape in _SHAPES.values()]
+        case _:
+            assert description[0] in {"text", "where", "choice"} or description[1] == "boolean"
+            inner = []
+    return max((described(each, depth + 1) for each in inner), default=depth)
+
+
+def test_shape__of_a_bundle_lies_inside_the_profile() -> None:
+    # `parse_bundle` rests on it: what has this shape is not checked against the profile too.
+    assert described(BUNDLE_SHAPE.description) < DEPTH_MAX

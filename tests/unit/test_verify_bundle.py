@@ -67,7 +67,7 @@ def test_verify_bundle__valid(ledger_world: LedgerWorld) -> None:
 
 
 def test_bundle__to_bytes_then_back(ledger_world: LedgerWorld) -> None:
-    assert bundle_of_json(parse_bundle(ledger_world.data)) == ledger_world.bundle
+    assert bundle_of_json(parse_bundle(ledger_world.data).value) == ledger_world.bundle
     assert len(ledger_world.data) < 12_000
 
 

@@ -8,8 +8,8 @@ The rule of a reader is `canonical(parse(data)) == data`: `parse_canonical` refu
 """
 
 import json
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -126,24 +126,47 @@ def _bounded_integer(text: str) -> int:
     return int(text)
 
 
-def _parse_quickly(data: bytes) -> Any:
+class Parsed(NamedTuple):
+    """A value that was read, and what was found out about it on the way.
+
+    Args:
+        value: Inside the profile.
+        is_canonical: Whether it was read from its one spelling.
+        fits: Whether it fits what was asked for.
+    """
+
+    value: Any
+    is_canonical: bool
+    fits: bool
+
+
+def _parse_quickly(data: bytes, fits: Callable[[Any], bool] | None) -> Parsed | None:
     """Return the value of a canonical document, None where the long way has to tell.
 
-    What orjson writes again as the same bytes has no key twice and no other spelling; of null,
-    which is a value too, the long way makes the same.
+    What orjson writes again as the same bytes has no key twice and no other spelling.
     """
     try:
         value = orjson.loads(data)
         if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
             return None
+        if fits is not None and fits(value):
+            return Parsed(value, is_canonical=True, fits=True)
         check_profile(value)
     except (ValueError, TypeError, RecordFormatError):
         return None
-    return value
+    return Parsed(value, is_canonical=True, fits=False)
 
 
-def parse_strict(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
-    """Return the value of JSON text inside the profile, in any spelling.
+def parse_fitting(
+    data: bytes, fits: Callable[[Any], bool] | None, *, size_max: int = SIZE_MAX
+) -> Parsed:
+    """Return the value of JSON text inside the profile, in any spelling, and whether it fits.
+
+    Args:
+        data: The text.
+        fits: Holds of no JSON value that lies outside the profile, so that a value that fits is not
+            looked through a second time.
+        size_max: The largest text.
 
     Raises:
         RecordFormatError: It is too large, not JSON, or outside the profile.
@@ -152,8 +175,20 @@ def parse_strict(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
         raise _refuse(
             f"{len(data)} bytes, at most {size_max}", f"{len(data)} 字节，上限 {size_max}"
         )
-    value = _parse_quickly(data)
-    return _parse_slowly(data) if value is None else value
+    found = _parse_quickly(data, fits)
+    if found is not None:
+        return found
+    value = _parse_slowly(data)
+    return Parsed(value, canonical_within(value) == data, fits is not None and fits(value))
+
+
+def parse_strict(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
+    """Return the value of JSON text inside the profile, in any spelling.
+
+    Raises:
+        RecordFormatError: It is too large, not JSON, or outside the profile.
+    """
+    return parse_fitting(data, None, size_max=size_max).value
 
 
 def _parse_slowly(data: bytes) -> Any:
@@ -181,7 +216,7 @@ def parse_canonical(data: bytes, *, size_max: int = SIZE_MAX) -> Any:
     Raises:
         RecordFormatError: It is not JSON of the profile, or not in its one spelling.
     """
-    value = parse_strict(data, size_max=size_max)
-    if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
+    found = parse_fitting(data, None, size_max=size_max)
+    if not found.is_canonical:
         raise _refuse("it is not in its canonical spelling", "不是规范写法")
-    return value
+    return found.value

@@ -32,7 +32,7 @@ COSIGNATURES_MAX: Final = 16
 _FILE = shape.obj(
     {
         "witness": shape.text(r"[!-~]+", 400, "a verifier key", "验证密钥"),
-        "line": shape.text(r"(?s).+", NOTE_SIZE_MAX, "a signature line", "签名行"),
+        "line": shape.text(r"[\s\S]+", NOTE_SIZE_MAX, "a signature line", "签名行"),
     }
 )
 
