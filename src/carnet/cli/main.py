@@ -10,6 +10,7 @@ import typer
 from carnet import __version__
 from carnet.cli.commands import (
     anchor,
+    certificates,
     chain,
     confirm,
     data_point,
@@ -77,6 +78,7 @@ def _root(
 
 
 anchor.register(app)
+certificates.register(app)
 chain.register(app)
 confirm.register(pack.app)
 data_point.register(app)

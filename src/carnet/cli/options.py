@@ -10,6 +10,7 @@ from carnet.cli.language import t
 OutputFormat = Literal["table", "json"]
 ListFormat = Literal["table", "json", "csv"]
 ReportFormat = Literal["table", "json", "csv", "sarif", "junit"]
+MarketName = Literal["EU", "US", "GB", "KR", "JP", "AU"]
 STDOUT = Path("-")
 
 WorkspaceOption = Annotated[
@@ -68,6 +69,19 @@ AsOfOption = Annotated[
         ),
     ),
 ]
+FactsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--facts",
+        metavar="FILE|FOLDER|-",
+        help=t(
+            "Facts as JSON or NDJSON, - for stdin; or CSV, XLSX or Parquet, one file or a "
+            "folder of them; default: those of the workspace.",
+            "JSON 或 NDJSON 格式的事实，- 表示标准输入；或 CSV、XLSX、Parquet 文件，"
+            "亦可为其所在文件夹；默认为工作区中的事实。",
+        ),
+    ),
+]
 EngineOption = Annotated[
     str,
     typer.Option(
@@ -75,4 +89,8 @@ EngineOption = Annotated[
         metavar="reference|live|bulk|spark",
         help=t("Which engine decides; all agree.", "使用的引擎；各引擎结果一致。"),
     ),
+]
+MarketOption = Annotated[
+    MarketName | None,
+    typer.Option("--market", help=t("Only listings of this market.", "仅限该市场的上架商品。")),
 ]

@@ -42,6 +42,34 @@ DOCUMENT_STATUSES: Final = {
     "found": Text("see finding", "见发现项"),
 }
 """The status of a document, as packs derive it; the last two where a pack derives none."""
+CERTIFICATE_KINDS: Final = {
+    "eu_doc": Text("EU declaration of conformity", "欧盟符合性声明"),
+    "simplified_doc": Text("simplified EU declaration", "简化版欧盟符合性声明"),
+    "eu_type_exam_cert": Text("type-examination certificate", "型式检验证书"),
+    "qa_cert": Text("certificate of production control", "生产监督证书"),
+    "test_report": Text("test report", "测试报告"),
+    "voluntary_cert": Text("voluntary certificate", "自愿性证书"),
+    "tech_file": Text("technical documentation", "技术文件"),
+    "rohs_exemption_use": Text("use of a RoHS exemption", "RoHS 豁免使用记录"),
+    "un38_3_summary": Text("UN 38.3 test summary", "UN 38.3 测试概要"),
+    "instructions": Text("instructions", "使用说明"),
+    "labels": Text("labels and marks", "标签与标志"),
+    "fcc_grant": Text("FCC grant", "FCC 授权书"),
+    "fcc_sdoc": Text("supplier's declaration (FCC)", "FCC 供应商符合性声明"),
+    "cpc": Text("children's product certificate", "儿童产品证书"),
+    "gcc": Text("general certificate of conformity", "一般合格证书"),
+    "ukca_doc": Text("UK declaration of conformity", "英国符合性声明"),
+}
+"""By the kind of a certificate."""
+RENEWAL_STATES: Final = {
+    "lapsed": Text("overdue", "已逾期"),
+    "late": Text("too late for the laboratory", "已不足实验室周期"),
+    "due": Text("start now", "须启动"),
+    "planned": Text("planned", "按计划启动"),
+    "unplanned": Text("plan it", "须制定计划"),
+    "undetermined": Text("cannot be told", "无法判定"),
+}
+"""By `carnet.services.renewals.State`."""
 FINDING_STATES: Final = {
     "open": Text("open", "待处理"),
     "acknowledged": Text("acknowledged", "已确认知悉"),
