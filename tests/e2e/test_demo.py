@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from collections import defaultdict
 from datetime import date
 from pathlib import Path
 
@@ -50,17 +51,16 @@ def test_story__finds_what_was_planted_and_nothing_else(told: Path) -> None:
     expected = json.loads((ROOT / "examples" / "expected-findings.json").read_text("utf-8"))
     with Workspace.open(told / "carnet-demo") as workspace:
         decisions = stored_decisions(workspace, AS_OF)
-    found = {
-        decision["case"]["id"]: sorted(
+    found = defaultdict(list)
+    for decision in decisions:
+        found[decision["case"]["id"]] += [
             (decision["pack"], each["rule"], each["severity"]) for each in decision["findings"]
-        )
-        for decision in decisions
-    }
+        ]
     planted = {
         listing: sorted((each["pack"], each["rule"], each["severity"]) for each in items)
         for listing, items in expected.items()
     }
-    assert {listing: items for listing, items in found.items() if items} == planted
+    assert {listing: sorted(items) for listing, items in found.items() if items} == planted
     assert all(decision["errors"] == [] for decision in decisions)
 
 

@@ -34,7 +34,7 @@ from tests.fixtures_tables import table_pack, table_text
 
 CLOCK = FixedClock(datetime(2026, 11, 23, 8, tzinfo=UTC))
 PACK = "eu-ce"
-PARAMETER = "lvd_applies_from"
+PARAMETER = "operator_verifies_from"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def confirmation(**changes: object) -> approvals.Confirmation:
     values = {
         "pack": PACK,
         "parameter": PARAMETER,
-        "source": "EU-LVD",
+        "source": "EU-MSR-ART4",
         "reason": {"en": "Read.", "zh": "已查阅。"},
         "officers": ["officer-1", "officer-2"],
         "approved_on": "2026-11-16",
@@ -149,8 +149,8 @@ def test_confirmation__of_a_table_row_that_does_not_fit_is_refused(
     [
         ({"pack": "no-such"}, "no such pack"),
         ({"parameter": "no_such"}, "no such parameter"),
-        ({"source": "EU-EMC"}, "the pack cites EU-LVD"),
-        ({"parameter": "cyber_applies_from", "source": "EU-RED-CYBER"}, "status is not U"),
+        ({"source": "EU-EMC"}, "the pack cites EU-MSR-ART4"),
+        ({"parameter": "cra_bodies_from", "source": "EU-CRA-NB"}, "status is not U"),
     ],
 )
 def test_signing__refuses_what_does_not_fit_the_pack(
@@ -176,7 +176,7 @@ def test_reading__stops_at_a_confirmation_that_no_officer_signed(
     with writing(workspace.engine) as connection:
         row = connection.execute(APPROVAL.select().limit(1)).mappings().one()
         document = parse_canonical(bytes(row["body"]))
-        body = canonical(document | {"parameter": "emc_applies_from"})
+        body = canonical(document | {"parameter": "toy_review_years"})
         forged = dict(row) | {"digest": sha256(body), "body": body}
         connection.execute(insert(APPROVAL), forged)
     with pytest.raises(LedgerFatalError, match="CRN-R-093"):

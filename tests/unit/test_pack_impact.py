@@ -84,7 +84,10 @@ def softened(tmp_path: Path) -> Installed:
     text = text.replace("effective: {from: 2026-01-01}", "effective: {from: 2026-06-01}")
     header.write_text(text, "utf-8")
     for path in (place / "rules").iterdir():
-        path.write_text(path.read_text("utf-8").replace(": blocking", ": info"), "utf-8")
+        path.write_text(
+            path.read_text("utf-8").replace(": blocking", ": info").replace(": major", ": info"),
+            "utf-8",
+        )
     return Installed(load_pack(place), place)
 
 

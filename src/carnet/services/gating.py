@@ -1,8 +1,14 @@
-"""Proving to the gate, from the anchored log, that a listing is attested as conforming."""
+"""Proving to the gate, from the anchored log, that a listing is attested as conforming.
 
+Each pack of a listing's market decides on its own and is attested on its own. The gate is shown one
+attestation, so it is shown none unless every pack that decided the listing on that day is attested
+in the log, and all of them as conforming.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from carnet.chain.anchor import AnchorRegistry
 from carnet.chain.deployment import GATE, REGISTRY
@@ -11,16 +17,18 @@ from carnet.chain.keys import ChainRole
 from carnet.chain.signing import Finding, SigningDomain, nonce_of, sign_statement
 from carnet.contracts.typed_data import GATE_DOMAIN_NAME
 from carnet.core.canonical import parse_canonical
+from carnet.core.clock import date_of_day_number
 from carnet.core.errors import ChainError, ConflictError, InputError, NotFoundError
 from carnet.core.subjects import listing_hash
 from carnet.core.text import Text
 from carnet.ledger.entry import ATTESTATION_PREFIX, LogEntry, entry_from_json
-from carnet.ledger.reader import LogReader
+from carnet.ledger.reader import LogReader, stored_record
 from carnet.services.chaining import ChainSession
+from carnet.services.decisions import LISTING, read_decisions
 from carnet.services.deploying import ATTESTATION_AGE_DAYS_MAX
 from carnet.services.dispatching import Call, Intent
 from carnet.store.engine import reading
-from carnet.store.tables import LOG_ENTRY, RECORD
+from carnet.store.tables import DECISION, LOG_ENTRY, RECORD
 
 CONFORMING = f"{ATTESTATION_PREFIX}conforming"
 CODE_MAX = 2**16 - 1
@@ -53,11 +61,13 @@ def prove(session: ChainSession, listing_id: str, seller_id: str) -> Eligibility
     """Show the gate the newest attestation of a listing, if that is conforming and anchored.
 
     Nothing is shown where an attestation that no later one replaces says otherwise: after a
-    decision that a listing does not conform, an older conforming one proves nothing.
+    decision that a listing does not conform, an older conforming one proves nothing. Neither is
+    one shown while a pack that decided the listing on the same day is not attested.
 
     Raises:
         NotFoundError: The log holds no attestation of the listing.
-        ConflictError: It is in the log but not under an anchored checkpoint yet.
+        ConflictError: It is in the log but not under an anchored checkpoint yet, or the decision
+            of another pack is not attested.
         TransactionRevertedError: The gate refuses it.
     """
     subject = listing_hash(listing_id, seller_id)
@@ -199,9 +209,10 @@ def _standing(session: ChainSession, subject: bytes, listing_id: str) -> tuple[i
     )
     with reading(session.workspace.engine) as connection:
         rows = connection.execute(query).all()
-    found = [(int(row[0]), entry_from_json(parse_canonical(bytes(row[1])))) for row in rows]
-    replaced = {entry.supersedes for _, entry in found}
-    standing = [pair for pair in found if pair[1].record_hash not in replaced]
+        found = [(int(row[0]), entry_from_json(parse_canonical(bytes(row[1])))) for row in rows]
+        replaced = {entry.supersedes for _, entry in found}
+        standing = [pair for pair in found if pair[1].record_hash not in replaced]
+        missing = _not_attested(connection, [entry for _, entry in standing], listing_id)
     if not standing:
         raise NotFoundError(
             "CRN-H-040",
@@ -214,7 +225,51 @@ def _standing(session: ChainSession, subject: bytes, listing_id: str) -> tuple[i
                 "请先审核该上架商品、签发证明并追加到日志：`carnet log append`。",
             ),
         )
-    return next((pair for pair in standing if pair[1].kind != CONFORMING), standing[0])
+    other = next((pair for pair in standing if pair[1].kind != CONFORMING), None)
+    if other is None and missing:
+        raise _incomplete(listing_id, missing)
+    return other or standing[0]
+
+
+def _not_attested(
+    connection: Connection, standing: Collection[LogEntry], listing_id: str
+) -> list[str]:
+    """Return the packs that decided a listing on the day of its newest attestation, unattested.
+
+    Decisions that never came into this workspace are not known here: then the attestations stand
+    for themselves, as they do for every other reader of the log.
+    """
+    days = [entry.valid_from for entry in standing if entry.valid_from is not None]
+    if not days:
+        return []
+    condition = (
+        (DECISION.c.case_type == LISTING)
+        & (DECISION.c.case_id == listing_id)
+        & (DECISION.c.as_of == date_of_day_number(max(days)))
+    )
+    decided = {found.line.pack for found in read_decisions(connection, condition).values()}
+    hashes = [entry.record_hash for entry in standing if entry.valid_from == max(days)]
+    query = select(RECORD.c.record_hash, RECORD.c.body).where(RECORD.c.record_hash.in_(hashes))
+    attested = {
+        stored_record(bytes(row.record_hash), bytes(row.body)).subject["pack"]["id"]
+        for row in connection.execute(query)
+    }
+    return sorted(decided - attested)
+
+
+def _incomplete(listing_id: str, packs: Collection[str]) -> ConflictError:
+    names = ", ".join(packs)
+    return ConflictError(
+        "CRN-H-047",
+        Text(
+            f"The listing {listing_id} was decided by {names} too, which the log does not attest.",
+            f"上架商品 {listing_id} 还经规则包 {names} 判定，而日志中没有相应证明。",
+        ),
+        Text(
+            "Attest the decision of every pack, then append and anchor: `carnet record issue`.",
+            "请为每个规则包的判定签发证明，再追加并锚定：`carnet record issue`。",
+        ),
+    )
 
 
 def _not_eligible(found: Eligibility) -> ChainError:

@@ -89,6 +89,8 @@ CertificateKind = Literal[
     "cpc",
     "gcc",
     "ukca_doc",
+    "labels",
+    "product_passport",
 ]
 
 

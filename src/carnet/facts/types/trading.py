@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from carnet.core.text import Text
 from carnet.facts.types.base import (
+    BodyNumber,
     Boolean,
     ChannelRef,
     Country,
@@ -100,7 +101,17 @@ class Product(FactModel):
         Boolean | None, Note("produced outside the United States (FCC covered list)")
     ] = None
     fcc_id: Annotated[FccId | None, Note("the id of a grant, no reference to a fact")] = None
+    is_covered_equipment: Annotated[
+        Boolean | None, Note("on the FCC covered list, itself or by a module built in")
+    ] = None
+    ce_mark_number: Annotated[
+        BodyNumber | None, Note("the number that follows the CE mark on the product")
+    ] = None
     has_user_password_skip: Boolean | None = None
+    has_parental_control: Boolean | None = None
+    has_single_update_method: Annotated[
+        Boolean | None, Note("software is updated securely by one method alone")
+    ] = None
     min_age_months: Months | None = None
 
 

@@ -46,6 +46,8 @@ PAID_ON: Final = date(2027, 1, 4)
 OPENING: Final = time(8, 0, tzinfo=UTC)
 RECEIVABLES: Final = ("RCV-01", "RCV-02")
 BUNDLED_LISTING: Final = "LST-PWB-01-US-L"
+BUNDLED_PACK: Final = "us-fcc"
+"""A record attests one decision: the lender's bundle holds the one of this pack."""
 FREEZE_CODE: Final = 1
 """The code of a finding: a document of the listing was withdrawn."""
 
@@ -87,7 +89,7 @@ class _Story:
         """Yield each step's title and what it does."""
         yield Text("Import the sample seller", "导入示例卖家"), self._import
         yield Text("Review every listing", "审核全部上架商品"), self._review
-        yield Text("Sign an attestation per listing", "逐个上架商品签发证明"), self._attest
+        yield Text("Sign an attestation per decision", "逐项判定签发证明"), self._attest
         yield Text("Append to the log and checkpoint it", "写入日志并生成检查点"), self._append
         yield Text("Start the chain, deploy, anchor", "启动链、部署合约、锚定"), self._anchor
         yield Text("Export a bundle and verify it", "导出并核验验证包"), self._verify
@@ -133,6 +135,7 @@ class _Story:
             each for each in confirmations_of(self._workspace, self._packs.values()) if each.counts
         ]
         found = self._decide(CONFIRMED_ON)
+        listing_count = len({each.listing_id for each in found.reviewed})
         decisions = stored_decisions(self._workspace, CONFIRMED_ON)
         standing = count_states(list_findings(self._workspace, CONFIRMED_ON))
         return (
@@ -141,6 +144,15 @@ class _Story:
                     f"{len(counted)} parameters that the law text does not settle count, because "
                     "two officers signed each.",
                     f"{len(counted)} 个法律文本未能确定的参数，经两名合规专员分别签名后生效。",
+                )
+            ),
+            Paragraph(
+                Text(
+                    f"{len(decisions)} decisions on {listing_count} listings: each pack "
+                    "of a listing's market decides on its own, and the listing is admitted when "
+                    "all of them do.",
+                    f"对 {listing_count} 个上架商品作出 {len(decisions)} 项判定："
+                    "目标市场的每个规则包各自判定，全部合规方可准入。",
                 )
             ),
             pages.conformity_table(decisions),
@@ -177,9 +189,11 @@ class _Story:
             Paragraph(
                 Text(
                     f"{status.record_count} signed records wait for the log: one attestation for "
-                    f"each of {status.decision_count} decisions, and the keys themselves.",
+                    f"each of {status.decision_count} decisions, and the keys themselves. A lender "
+                    "advances on a listing only when all its packs attest that it conforms.",
                     f"{status.record_count} 条签名记录待写入日志："
-                    f"{status.decision_count} 项判定各一份证明，另有密钥记录。",
+                    f"{status.decision_count} 项判定各一份证明，另有密钥记录。"
+                    "某上架商品的全部规则包均证明合规时，资金方才会放款。",
                 )
             ),
             Paragraph(Text(f"Issuer: {issuer}", f"签发方：{issuer}")),
@@ -212,7 +226,7 @@ class _Story:
         )
 
     def _verify(self) -> tuple[Block, ...]:
-        record_id = self._record_of(BUNDLED_LISTING)
+        record_id = self._record_of(BUNDLED_LISTING, BUNDLED_PACK)
         bundle_path = self._workspace.path / "bundle.json"
         policy_path = self._workspace.path / "policy.toml"
         bundle_path.write_bytes(export_bundle(self._workspace, record_id).to_bytes())
@@ -225,18 +239,20 @@ class _Story:
             pages.verification_table(found),
             Paragraph(
                 Text(
-                    f"{bundle_path.name}, {len(data)} bytes: {VERDICTS[found.verdict].en}.",
-                    f"{bundle_path.name}（{len(data)} 字节）：{VERDICTS[found.verdict].zh}。",
+                    f"{bundle_path.name}, the decision of {BUNDLED_PACK} on {BUNDLED_LISTING}, "
+                    f"{len(data)} bytes: {VERDICTS[found.verdict].en}.",
+                    f"{bundle_path.name}（{BUNDLED_PACK} 对 {BUNDLED_LISTING} 的判定，"
+                    f"{len(data)} 字节）：{VERDICTS[found.verdict].zh}。",
                 )
             ),
             pages.first_fault(forged),
         )
 
-    def _record_of(self, listing_id: str) -> str:
+    def _record_of(self, listing_id: str, pack_id: str) -> str:
         (decision,) = (
             each
             for each in stored_decisions(self._workspace, CONFIRMED_ON)
-            if each["case"]["id"] == listing_id
+            if (each["case"]["id"], each["pack"]) == (listing_id, pack_id)
         )
         digest = bytes.fromhex(decision["digest"])
         (record,) = issue_attestations(self._workspace, [digest], self._clock)
@@ -282,12 +298,18 @@ class _Story:
         later = sorted((self._sample / "seller-later").glob("*.csv"))
         import_files(self._workspace, later, self._clock, is_replacing=True)
         found = self._decide(FINDING_ON, listing)
-        (record,) = issue_attestations(
+        records = issue_attestations(
             self._workspace, [each.digest for each in found.reviewed], self._clock
         )
         append_records(self._workspace, self._clock)
         anchoring.push(self._chain)
-        financing.freeze(self._chain, receivable_id, code=FREEZE_CODE, evidence=record.digest)
+        # The other packs of the market still hold it conforming: the one that does not is evidence.
+        evidence = next(
+            record
+            for record, each in zip(records, found.reviewed, strict=True)
+            if each.decision.conformity == "nonconforming"
+        )
+        financing.freeze(self._chain, receivable_id, code=FREEZE_CODE, evidence=evidence.digest)
         return listing
 
     def _repay(self) -> tuple[Block, ...]:
