@@ -108,14 +108,21 @@ class Issue:
         counted = _COUNTED.get(PurePath(self.file).suffix.lower(), _ROW)
         row = "" if self.row is None else f", {counted.en} {self.row}"
         row_zh = "" if self.row is None else f"，第 {self.row} {counted.zh}"
-        column = "" if self.column is None else f", column {self.column}"
-        column_zh = "" if self.column is None else f"，列 {self.column}"
+        column, column_zh = self._place()
         return Text(
             f"{self.file}{row}{column}: found {self.found or 'nothing'}; expected"
             f" {self.expected.en}. {self.remedy.en}",
             f"{self.file}{row_zh}{column_zh}：实际为 {self.found_zh or self.found or '空'}；"
             f"应为：{self.expected.zh}。{self.remedy.zh}",
         )
+
+    def _place(self) -> tuple[str, str]:
+        """Return the words for a column, or for a JSON path, which begins with a dollar sign."""
+        if self.column is None:
+            return "", ""
+        if self.column.startswith("$"):
+            return f", at {self.column}", f"，位于 {self.column}"
+        return f", column {self.column}", f"，列 {self.column}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the issue as JSON."""

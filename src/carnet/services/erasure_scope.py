@@ -54,6 +54,7 @@ RETAINED: Final[Mapping[str, Text]] = {
     **dict.fromkeys(
         (
             *("product", "listing", "certificate", "certificate_act", "certificate_standard"),
+            "certificate_credential",
             *("renewal_plan", "responsible_person", "ip_search", "batch", "unit", "incident"),
             *("material_lot", "trace_link", "inspection", "recall_item"),
         ),

@@ -21,7 +21,9 @@ from carnet.facts.fact import Fact, FactBatch
 from carnet.facts.intake import IntakeLimits, check_references, read_files
 from carnet.facts.intake.opening import display_name
 from carnet.facts.intake.statements import read_statement_map
+from carnet.facts.intake.untp import CredentialNote
 from carnet.facts.issue import IssueLog, Problem, Source, Stage, TooManyProblemsError, shown
+from carnet.services.credentials import credentials_of
 from carnet.services.import_erased import known_or_erased, refuse_erased
 from carnet.services.workspace import Workspace
 from carnet.store import facts as stored
@@ -58,12 +60,14 @@ class ImportReport:
         total: How many facts it brought.
         by_type: The same for each type.
         without_facts: The files that hold no fact, such as a header alone.
+        credentials: What is to be said about each verifiable credential.
     """
 
     import_id: int | None
     total: TypeCount
     by_type: dict[str, TypeCount]
     without_facts: tuple[str, ...] = ()
+    credentials: tuple[CredentialNote, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -72,6 +76,7 @@ class ImportReport:
             **_count_json(self.total),
             "types": {name: _count_json(count) for name, count in sorted(self.by_type.items())},
             "without_facts": list(self.without_facts),
+            "credentials": [note.to_json() for note in self.credentials],
         }
 
 
@@ -98,25 +103,33 @@ def import_files(
     *,
     is_replacing: bool = False,
     statement_map: Path | None = None,
+    credential_map: Path | None = None,
 ) -> ImportReport:
     """Import the facts of some files.
 
     Args:
         workspace: Where to.
-        paths: CSV, XLSX, JSON and NDJSON files, and statements.
+        paths: CSV, XLSX, JSON and NDJSON files, statements, and verifiable credentials.
         clock: Tells when the import was made.
         is_replacing: Whether a fact that is stored with another content gets a new version;
             otherwise the import is refused.
         statement_map: The file that says what the codes and columns of statements mean.
+        credential_map: The file that says what the credentials of each issuer mean.
 
     Raises:
         IntakeError: Something is wrong with the input; all of it is named.
-        InputError: No file holds a fact, or the statement map cannot be used.
+        InputError: No file holds a fact, or a map cannot be used.
         ConflictError: Another import did not finish in time.
     """
     limits = IntakeLimits(file_size_max=workspace.settings.import_file_size_max)
     found = None if statement_map is None else read_statement_map(statement_map)
-    batch = read_files(paths, limits, found)
+    notes: list[CredentialNote] = []
+    credentials = (
+        None
+        if credential_map is None
+        else credentials_of(workspace, credential_map, clock, notes.append)
+    )
+    batch = read_files(paths, limits, found, credentials)
     without_facts = _without_facts(paths, batch)
     if not batch.facts:
         raise _no_facts(without_facts)
@@ -128,7 +141,7 @@ def import_files(
         import_id = _insert(connection, batch, plan, clock) if plan.versions else None
         crash_point("import.before-commit")
     crash_point("import.after-commit")
-    return ImportReport(import_id, plan.total, plan.by_type, without_facts)
+    return ImportReport(import_id, plan.total, plan.by_type, without_facts, tuple(notes))
 
 
 def _without_facts(paths: Sequence[Path], batch: FactBatch) -> tuple[str, ...]:

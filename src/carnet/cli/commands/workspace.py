@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from carnet.cli.credentials import tell_credentials
 from carnet.cli.failure import EXIT_INPUT
 from carnet.cli.language import say, t
 from carnet.cli.opening import ask_new_passphrase, open_workspace
@@ -27,11 +28,13 @@ INIT_HELP = t(
 IMPORT_HELP = t(
     "Import facts from CSV, XLSX, JSON and NDJSON files: all of them, or nothing.\n\n"
     "Importing the same facts again changes nothing. Statements of platforms (CSV) and of banks "
-    "(ISO 20022 camt.053, camt.054) are read by a statement map.\n\n"
+    "(ISO 20022 camt.053, camt.054) are read by a statement map; UNTP conformity credentials "
+    "(v0.6, JSON or JWT) by a credential map.\n\n"
     "Example: carnet import product.csv listing.csv",
     "从 CSV、XLSX、JSON、NDJSON 文件导入事实：要么全部导入，要么都不导入。\n\n"
     "重复导入相同的事实不会有任何改变。"
-    "平台结算单（CSV）与银行对账单（ISO 20022 camt.053、camt.054）按对账单映射读取。\n\n"
+    "平台结算单（CSV）与银行对账单（ISO 20022 camt.053、camt.054）按对账单映射读取；"
+    "UNTP 合格评定凭证（v0.6，JSON 或 JWT）按凭证映射读取。\n\n"
     "示例：carnet import product.csv listing.csv",
 )
 STATUS_HELP = t(
@@ -161,6 +164,17 @@ def import_(
             ),
         ),
     ] = None,
+    credential_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--credential-map",
+            metavar="MAP.toml",
+            help=t(
+                "What the credentials of each issuer mean, and which keys are pinned for it.",
+                "各签发方凭证的含义，以及为其固定的密钥。",
+            ),
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
@@ -178,6 +192,7 @@ def import_(
                 SystemClock(),
                 is_replacing=replace,
                 statement_map=statement_map,
+                credential_map=credential_map,
             )
         except IntakeError as error:
             if output_format != "json":
@@ -185,6 +200,7 @@ def import_(
             print_json({"error": error.to_json()})
             sys.exit(EXIT_INPUT)
     _tell_empty(report)
+    tell_credentials(report.credentials)
     if output_format == "json":
         print_json(report.to_json())
     else:

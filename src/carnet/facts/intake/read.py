@@ -33,10 +33,12 @@ from carnet.facts.intake.statements import (
     read_statement,
 )
 from carnet.facts.intake.tables import type_of_name
+from carnet.facts.intake.untp import JWT_SUFFIX, Credentials, is_credential, read_credential
 from carnet.facts.intake.xlsx_file import read_xlsx
 from carnet.facts.issue import FILES, Problem, Source, TooManyProblemsError, shown
 
 STDIN = "-"
+_JSON_SUFFIX = ".json"
 
 _Reader = Callable[[BinaryIO, Path, str, Collector], None]
 
@@ -51,11 +53,6 @@ def _csv(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
 def _xlsx(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
     del path
     read_xlsx(read_bounded(stream, collector.limits), file, collector)
-
-
-def _json(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
-    del path
-    read_json(read_bounded(stream, collector.limits), file, collector)
 
 
 def _ndjson(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
@@ -75,7 +72,6 @@ def _json_or_ndjson(stream: BinaryIO, path: Path, file: str, collector: Collecto
 _READERS: dict[str, _Reader] = {
     ".csv": _csv,
     ".xlsx": _xlsx,
-    ".json": _json,
     ".ndjson": _ndjson,
     ".jsonl": _ndjson,
 }
@@ -85,15 +81,18 @@ def read_files(
     paths: Sequence[Path],
     limits: IntakeLimits | None = None,
     statement_map: StatementMap | None = None,
+    credentials: Credentials | None = None,
 ) -> FactBatch:
     """Return the facts of some files, in the order given.
 
     Args:
         paths: CSV, XLSX, JSON and NDJSON files, told apart by their suffixes; ``-`` is JSON or
             NDJSON from standard input, told apart by the first line. Files named ``*.xml`` and
-            ``statement*.csv`` are statements.
+            ``statement*.csv`` are statements. A JSON document that is a verifiable credential, and
+            a file named ``*.jwt``, is read as a UNTP conformity credential.
         limits: What is accepted at most.
         statement_map: What the codes and columns of statements mean.
+        credentials: What credentials mean, and how their signatures are checked.
 
     Raises:
         IntakeError: Something is wrong with a file, a fact, or an id stands twice.
@@ -103,8 +102,28 @@ def read_files(
         data = read_bounded(stream, collector.limits)
         read_statement(data, path, statement_map, file, collector)
 
+    def json(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+        data = read_bounded(stream, collector.limits)
+        if is_credential(data):
+            read_credential(data, credentials, file, collector)
+        elif str(path) == STDIN and is_ndjson(data):
+            read_ndjson(io.BytesIO(data), file, collector)
+        else:
+            read_json(data, file, collector)
+
+    def token(stream: BinaryIO, path: Path, file: str, collector: Collector) -> None:
+        del path
+        data = read_bounded(stream, collector.limits)
+        read_credential(data, credentials, file, collector, is_token=True)
+
+    own: dict[str, _Reader] = {_JSON_SUFFIX: json, JWT_SUFFIX: token}
+
     def reader_of(path: Path) -> _Reader:
-        return statement if is_statement(path) else _reader_of(path)
+        if is_statement(path):
+            return statement
+        if str(path) == STDIN:
+            return json
+        return own.get(path.suffix.lower()) or _reader_of(path)
 
     return _read(paths, limits or IntakeLimits(), reader_of)
 
@@ -157,7 +176,7 @@ def _read_file(
     path: Path, file: str, collector: Collector, reader_of: Callable[[Path], _Reader]
 ) -> None:
     if str(path) == STDIN:
-        _json_or_ndjson(sys.stdin.buffer, path, file, collector)
+        reader_of(path)(sys.stdin.buffer, path, file, collector)
         return
     with open_regular(path, collector.limits) as stream:
         reader_of(path)(stream, path, file, collector)
@@ -180,7 +199,7 @@ def _guarded(read: Callable[[], None], file: str, collector: Collector) -> bool:
 def _reader_of(path: Path) -> _Reader:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        named = [*_READERS, XML_SUFFIX]
+        named = [".csv", ".xlsx", _JSON_SUFFIX, ".ndjson", ".jsonl", XML_SUFFIX, JWT_SUFFIX]
         raise refuse(
             shown(path.suffix),
             Text(

@@ -11,6 +11,7 @@ from carnet.facts.types.base import (
     Day,
     Days,
     FactModel,
+    Instant,
     LanguageTag,
     Line,
     Note,
@@ -19,7 +20,7 @@ from carnet.facts.types.base import (
     Sha256,
     TestLabRef,
 )
-from carnet.facts.types.checks import CrossCheck, NotBefore
+from carnet.facts.types.checks import CrossCheck, NotBefore, PresentWith
 from carnet.facts.types.trading import Market
 
 Act = Literal[
@@ -130,6 +131,46 @@ class Certificate(FactModel):
     ]
 
 
+SignatureCause = Literal[
+    "unsigned", "issuer_not_pinned", "suite_not_supported", "outside_canonical_profile"
+]
+"""Why the signature of a credential was not checked."""
+
+
+class CertificateCredential(FactModel):
+    """The verifiable credential from which a certificate was imported."""
+
+    TYPE = "certificate_credential"
+    TITLE = Text("Credential of a certificate", "证书的可验证凭证")
+    CHECKS: ClassVar[tuple[CrossCheck, ...]] = (
+        NotBefore("valid_from", "valid_until"),
+        PresentWith("signature", "not_checked", "signature_cause"),
+    )
+
+    certificate_id: CertificateRef
+    profile: Literal["untp_dcc_0_6"]
+    credential: Annotated[Line, Note("the credential's own id, a URI")]
+    issuer: Annotated[Line, Note("the issuer's DID")]
+    valid_from: Annotated[
+        Instant | None, Note("of the credential, not of the certificate; rounded up to the second")
+    ] = None
+    valid_until: Annotated[
+        Instant | None,
+        Note("of the credential, not of the certificate; rounded down to the second"),
+    ] = None
+    signature: Annotated[
+        Literal["valid", "not_checked"], Note("one that is not valid refuses the import")
+    ]
+    signature_cause: Annotated[SignatureCause | None, Note("why the signature was not checked")] = (
+        None
+    )
+    revocation: Annotated[
+        Literal["none_stated", "not_checked"],
+        Note("whether the credential names a status list; none is ever fetched"),
+    ]
+    credential_sha256: Annotated[Sha256, Note("digest of the file that was imported")]
+
+
 class CertificateAct(FactModel):
     """One of the acts that a declaration lists."""
 
@@ -237,6 +278,7 @@ class IpSearch(FactModel):
 
 MODELS: tuple[type[FactModel], ...] = (
     Certificate,
+    CertificateCredential,
     CertificateAct,
     CertificateStandard,
     RenewalPlan,
