@@ -183,6 +183,7 @@ def test_report__as_json(do_import: Import) -> None:
         "known": 0,
         "types": {"party": {"new": 2, "replaced": 0, "known": 0}},
         "without_facts": [],
+        "credentials": [],
     }
 
 

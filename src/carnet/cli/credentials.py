@@ -48,4 +48,4 @@ def tell_credentials(notes: Sequence["CredentialNote"]) -> None:
             more = note.unknown_count - len(note.unknown[:_SHOWN_MAX])
             rest = t(f" and {more} more", f" 等，另有 {more} 项") if more else ""
             line = t("not read, unknown to version 0.6", "未读取（0.6 版未定义）")
-            typer.echo(f"  {line}: {named}{rest}", err=True)
+            typer.echo("  " + line + t(": ", "：") + named + rest, err=True)
