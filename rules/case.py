@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
-from operator import attrgetter
+from itertools import chain, islice
+from operator import attrgetter, lt
 
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.facts.schema import FACT_TYPES
 from carnet.rules.ast import Pack, Path
-from carnet.rules.given import FactKey, by_key, check_facts
+from carnet.rules.given import FactKey, check_facts, refuse_twice
 from carnet.rules.parameters import Known, Unknown
 from carnet.rules.reads import Reads
 from carnet.rules.tables import CompiledTable
@@ -153,15 +153,34 @@ class Case:
 # --- assembly ---------------------------------------------------------------------------------
 
 
-class _Index:
-    """Facts by the value of one field, built for the fields that paths use; all sorted by id."""
+_id_of = attrgetter("id")
 
-    def __init__(self, facts: Iterable[Fact], paths: Iterable[Path]) -> None:
+
+def _in_order_once(facts: list[Fact]) -> bool:
+    """Return whether facts of a type stand in the order of their ids, each once."""
+    ids = list(map(_id_of, facts))
+    return all(map(lt, ids, islice(ids, 1, None)))
+
+
+class _Index:
+    """Facts by the value of one field, built for the fields that paths use; all sorted by id.
+
+    Raises:
+        InputError: A fact that was given stands twice.
+    """
+
+    def __init__(
+        self, given: Sequence[Fact], earlier: Iterable[Fact], paths: Iterable[Path]
+    ) -> None:
         self._by_type: dict[str, list[Fact]] = defaultdict(list)
-        for fact in facts:
+        for fact in given:
+            self._by_type[fact.type].append(fact)
+        if not all(map(_in_order_once, self._by_type.values())):
+            refuse_twice(given)
+        for fact in earlier:
             self._by_type[fact.type].append(fact)
         for listed in self._by_type.values():
-            listed.sort(key=attrgetter("id"))
+            listed.sort(key=_id_of)
         self._by_value: dict[tuple[str, str], dict[object, list[Fact]]] = {}
         for path in paths:
             near = path.fact_type
@@ -293,8 +312,8 @@ def _mark_incomplete(case: Case) -> None:
 
 def each_case(
     run: Run, facts: Iterable[Fact], earlier: Iterable[Fact] = ()
-) -> tuple[Iterator[Case], dict[FactKey, Fact]]:
-    """Return the cases one after another, by id, and all given facts by key.
+) -> tuple[Iterator[Case], Sequence[Fact]]:
+    """Return the cases one after another, by id, and all given facts.
 
     Args:
         run: The evaluation that the cases belong to.
@@ -302,31 +321,32 @@ def each_case(
         earlier: What decisions of earlier stages are as facts.
 
     Raises:
-        InputError: A fact stands twice or, from the iterator too, holds what no engine can compare
+        InputError: From the iterator: a fact stands twice, or holds what no engine can compare
             safely.
     """
-    given = by_key(facts)
-    return _checked_cases(run, given.values(), earlier), given
+    given = tuple(facts)
+    return _checked_cases(run, given, earlier), given
 
 
 _CASES_AT_ONCE = 100
 """Cases whose facts are checked together."""
 
 
-def _checked_cases(run: Run, given: Collection[Fact], earlier: Iterable[Fact]) -> Iterator[Case]:
+def _checked_cases(run: Run, given: Sequence[Fact], earlier: Iterable[Fact]) -> Iterator[Case]:
     """Yield the cases, each after its facts were checked.
 
     Facts that belong to one case alone, which most of them do, are checked as the cases come: an
     engine works on the first ones meanwhile. All others are checked before the first case.
     """
     try:
-        index = _Index([*given, *earlier], run.pack.paths)
+        index = _Index(given, earlier, run.pack.paths)
         steps = _steps(run.pack, index)
         own = {run.pack.case.fact_type, *_of_one_case(run.pack, steps, index)}
         check_facts((fact for fact in given if fact.type not in own), given)
         source = (_case(run, one, steps, index) for one in index.of_type(run.pack.case.fact_type))
         while some := list(islice(source, _CASES_AT_ONCE)):
-            check_facts((one for case in some for kind in own for one in case.by_type[kind]), given)
+            found = (case.by_type[kind] for kind in own for case in some)
+            check_facts(chain.from_iterable(found), given)
             yield from some
     except TypeError:
         # No path finds facts by a value of such a kind: the check says what it is.
@@ -356,17 +376,17 @@ def _case(run: Run, anchor: Fact, steps: Sequence[_Step], index: _Index) -> Case
 
 def assemble(
     run: Run, facts: Iterable[Fact], earlier: Iterable[Fact] = ()
-) -> tuple[list[Case], dict[FactKey, Fact]]:
+) -> tuple[list[Case], Sequence[Fact]]:
     """Return what `each_case` does, with the cases as a list; everything is checked by then."""
-    cases, keyed = each_case(run, facts, earlier)
-    return list(cases), keyed
+    cases, given = each_case(run, facts, earlier)
+    return list(cases), given
 
 
 def cases_of(
     run: Run, facts: Iterable[Fact], ids: Collection[str], earlier: Iterable[Fact] = ()
 ) -> list[Case]:
     """Return some of the cases, by id, out of facts that were checked when they were decided."""
-    index = _Index([*facts, *earlier], run.pack.paths)
+    index = _Index(tuple(facts), earlier, run.pack.paths)
     steps = _steps(run.pack, index)
     anchors = (one for one in index.of_type(run.pack.case.fact_type) if one.id in ids)
     return [_case(run, one, steps, index) for one in anchors]

@@ -13,7 +13,7 @@ from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import each_case
+from carnet.rules.case import Case, each_case
 from carnet.rules.decision import (
     NOTHING_EARLIER,
     Decision,
@@ -49,6 +49,12 @@ def _by_reference(prepared: Prepared) -> Decision:
     rules = prepared.case.run.pack.rules
     matches = {index: evaluate_rule(rules[index], prepared.case) for index in prepared.rules}
     return conclude(prepared, matches)
+
+
+def decide_by_reference(case: Case) -> Decision | None:
+    """Return what the reference decides on a case, None where it is no case of the pack."""
+    prepared = prepare(case)
+    return None if prepared is None else _by_reference(prepared)
 
 
 def _decide(ready: Iterable[Prepared], engine: Engine) -> Iterator[Decision]:
@@ -120,7 +126,7 @@ def evaluate(
         return _in_bulk(pack, facts, as_of, chosen, confirmed, earlier)
     run = start_run(pack, as_of, confirmed)
     with collection_paused():
-        cases, keyed = each_case(run, facts, earlier.facts)
+        cases, given = each_case(run, facts, earlier.facts)
         reached: set[FactKey] = set()
 
         def ready() -> Iterator[Prepared]:
@@ -137,6 +143,6 @@ def evaluate(
         as_of=as_of,
         engine=chosen,
         decisions=decisions,
-        unreached=tuple(sorted(keyed.keys() - reached)),
+        unreached=tuple(sorted({(fact.type, fact.id) for fact in given} - reached)),
         after=earlier.packs,
     )
