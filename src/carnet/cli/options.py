@@ -10,6 +10,7 @@ from carnet.cli.language import t
 OutputFormat = Literal["table", "json"]
 ListFormat = Literal["table", "json", "csv"]
 ReportFormat = Literal["table", "json", "csv", "sarif", "junit"]
+ReviewFormat = Literal["table", "json", "csv", "sarif", "junit", "html"]
 MarketName = Literal["EU", "US", "GB", "KR", "JP", "AU"]
 STDOUT = Path("-")
 
@@ -46,6 +47,18 @@ ReportFormatOption = Annotated[
         help=t(
             "How to write the result: csv for spreadsheets, sarif and junit for other tools.",
             "结果的输出格式：csv 供电子表格使用，sarif 与 junit 供其他工具使用。",
+        ),
+    ),
+]
+ReviewFormatOption = Annotated[
+    ReviewFormat,
+    typer.Option(
+        "--format",
+        help=t(
+            "How to write the result: csv for spreadsheets, sarif and junit for other tools, html "
+            "for one page that is read and printed without a network.",
+            "结果的输出格式：csv 供电子表格使用，sarif 与 junit 供其他工具使用，"
+            "html 为可离线阅读和打印的单个网页。",
         ),
     ),
 ]

@@ -4,8 +4,6 @@ The page shows what its holder chose to disclose and proves nothing by itself: i
 the record whose bundle a lender verifies. Its content policy allows its one style and nothing else.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from html import escape
@@ -13,6 +11,7 @@ from typing import Any, Final
 
 import segno
 
+from carnet.cli.render.html import head
 from carnet.core.text import Text
 from carnet.services.passport_views import STATES, Passport, title_of
 
@@ -157,8 +156,6 @@ def passport_page(passport: Passport, members: Sequence[str], today: date, langu
         today: The day it is made, on which its state is told.
         language: The language it opens in; the other is one click away.
     """
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     shown = [name for name in members if name in passport.members]
     hidden = [name for name in members if name not in passport.members]
     rows = "".join(_row(name, passport.members[name]) for name in shown)
@@ -169,11 +166,8 @@ def passport_page(passport: Passport, members: Sequence[str], today: date, langu
     )
     title = Text("Seller credit passport", "跨境卖家信用护照")
     return (
-        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{escape(title.zh if language == 'zh' else title.en)}</title>\n"
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n{choices}\n<main>\n<header>\n"
+        head(title.zh if language == "zh" else title.en, language, _STYLE)
+        + f"<body>\n{choices}\n<main>\n<header>\n"
         f"<div><h1>{_both(title)}</h1>\n{_state(passport, today)}</div>\n{_code(passport)}\n"
         "</header>\n"
         f'<table id="figures">{rows}</table>\n{_undisclosed(hidden)}\n'

@@ -1,0 +1,158 @@
+"""A review at a glance: how many listings are admitted, held and rejected, and the worst of them.
+
+A listing is admitted where every pack that decided it says conforming, rejected where one says
+nonconforming, and held else; also where no pack decided it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from carnet.core.text import Text
+from carnet.facts.fact import Fact
+from carnet.rules.ast import Pack, Severity
+from carnet.rules.decision import Conformity
+from carnet.services.approvals import confirmed_parameters
+from carnet.services.dossiers import Dossiers, Judged, dossiers_of
+from carnet.services.reviewing import NotReviewed, Review
+from carnet.services.workspace import Workspace
+from carnet.store.engine import reading
+from carnet.store.facts import current_facts
+
+SHOWN_MAX: Final = 250
+"""Listings that a page shows one by one; the worst come first."""
+RANKS: Final[Mapping[Conformity, int]] = {"nonconforming": 0, "undetermined": 1, "conforming": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A listing with all that was decided about it.
+
+    Args:
+        listing_id: The listing.
+        verdict: The worst of the decisions; undetermined where there is none.
+        judged: The decisions.
+        reason: Why there is none, if so.
+        market: The market, where it is known.
+        product_id: The product.
+        model: What the product is called.
+    """
+
+    listing_id: str
+    verdict: Conformity
+    judged: tuple[Judged, ...]
+    reason: Text | None = None
+    market: str = ""
+    product_id: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A review at a glance.
+
+    Args:
+        as_of: The day of the review.
+        counts: How many listings came to each verdict.
+        severities: How many findings there are of each severity.
+        packs: Every pack that decided.
+        shown: The listings that are shown, the worst first.
+        dossiers: What stands behind these.
+    """
+
+    as_of: date
+    counts: Mapping[Conformity, int]
+    severities: Mapping[Severity, int]
+    packs: tuple[Pack, ...]
+    shown: tuple[Reviewed, ...]
+    dossiers: Dossiers
+
+    @property
+    def total(self) -> int:
+        """How many listings there are, shown or not."""
+        return sum(self.counts.values())
+
+
+def judged_of(review: Review) -> dict[str, list[Judged]]:
+    """Return the decisions of a review by listing."""
+    found: dict[str, list[Judged]] = {}
+    for each in review.reviewed:
+        judged = Judged(each.pack, review.as_of, each.decision)
+        found.setdefault(each.listing_id, []).append(judged)
+    return found
+
+
+def overview_of(
+    workspace: Workspace,
+    judged: Mapping[str, Sequence[Judged]],
+    not_reviewed: Iterable[NotReviewed],
+    as_of: date,
+    shown_max: int = SHOWN_MAX,
+) -> Overview:
+    """Return a review at a glance, with what stands behind the listings that are shown.
+
+    Args:
+        workspace: The workspace.
+        judged: The decisions, by listing.
+        not_reviewed: The listings that no pack decided.
+        as_of: The day of the review.
+        shown_max: How many listings are shown.
+
+    Raises:
+        LedgerFatalError: A stored confirmation of an officer does not verify.
+    """
+    listings = [*(_reviewed(name, found) for name, found in judged.items())]
+    listings += [
+        Reviewed(each.listing_id, "undetermined", (), each.reason) for each in not_reviewed
+    ]
+    counts = Counter(each.verdict for each in listings)
+    listings.sort(key=lambda each: (RANKS[each.verdict], each.listing_id))
+    shown = listings[:shown_max]
+    with reading(workspace.engine) as connection:
+        facts = list(current_facts(connection))
+    dossiers = dossiers_of(
+        {each.listing_id: each.judged for each in shown},
+        facts,
+        lambda pack: confirmed_parameters(workspace, pack),
+        as_of,
+    )
+    decided = [one for found in judged.values() for one in found]
+    packs = {(one.pack.id, one.pack.version): one.pack for one in decided}
+    return Overview(
+        as_of,
+        {verdict: counts[verdict] for verdict in RANKS},
+        Counter(finding.severity for one in decided for finding in one.decision.findings),
+        tuple(packs[name] for name in sorted(packs)),
+        tuple(_named(shown, facts)),
+        dossiers,
+    )
+
+
+def _reviewed(listing: str, judged: Sequence[Judged]) -> Reviewed:
+    worst = min((one.decision.conformity for one in judged), key=RANKS.__getitem__)
+    return Reviewed(listing, worst, tuple(judged))
+
+
+def _named(shown: Sequence[Reviewed], facts: Collection[Fact]) -> Iterable[Reviewed]:
+    """Yield the listings with their market and product, as far as they are on record."""
+    wanted = {each.listing_id for each in shown}
+    listings = {one.id: one for one in facts if one.type == "listing" and one.id in wanted}
+    names = {str(one.fields["product_id"]) for one in listings.values()}
+    products = {one.id: one for one in facts if one.type == "product" and one.id in names}
+    for each in shown:
+        listing = listings.get(each.listing_id)
+        if listing is None:
+            yield each
+            continue
+        product = products.get(str(listing.fields["product_id"]))
+        yield Reviewed(
+            each.listing_id,
+            each.verdict,
+            each.judged,
+            each.reason,
+            str(listing.fields["market"]),
+            str(listing.fields["product_id"]),
+            str(product.fields.get("model", "")) if product else "",
+        )
