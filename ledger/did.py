@@ -86,6 +86,7 @@ def verification_method(issuer: str, public_key: bytes) -> str:
     return f"{issuer}#{key_multibase(public_key)}"
 
 
+@lru_cache(maxsize=KEYS_CACHED)
 def split_verification_method(text: str) -> tuple[str, bytes]:
     """Return the issuer and the public key that an address names.
 

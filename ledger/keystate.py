@@ -13,11 +13,12 @@ Source: docs/spec/record-and-log.md, clauses RL-1.8 and RL-2.4 to RL-2.6.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from carnet.core.digests import sha256
 from carnet.core.errors import VerificationError
 from carnet.core.text import Text
-from carnet.ledger.did import DID_KEY, did_of_key, key_of_multibase
+from carnet.ledger.did import DID_KEY, KEYS_CACHED, did_of_key, key_of_multibase
 from carnet.ledger.entry import KEY_EVENT
 from carnet.ledger.record import Record, signing_key, urn_of_digest, verify_record
 
@@ -27,6 +28,7 @@ REVOKE = "revoke"
 ISSUER_ROLE = "issuer"
 
 
+@lru_cache(maxsize=KEYS_CACHED)
 def key_event_id(event: str, public_key: bytes, role: str) -> str:
     """Return the identifier of the record of a key event: the same for the same event."""
     return urn_of_digest(sha256(f"key-event/{event}/{role}/{public_key.hex()}".encode()))

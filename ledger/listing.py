@@ -14,8 +14,7 @@ from carnet.core.text import Text
 from carnet.ledger import kinds
 from carnet.ledger.bundle import LoggedRecord
 from carnet.ledger.kinds.status import CURRENT, REVOKED, SUPERSEDED
-from carnet.ledger.proof import verify_proof
-from carnet.ledger.record import signing_key
+from carnet.ledger.record import verify_record
 from carnet.ledger.shape import shown
 from carnet.ledger.standing import Standing, check_included
 from carnet.ledger.status_list import decode_list, value_at
@@ -108,7 +107,7 @@ def _check_stands(standing: Standing, listed: LoggedRecord) -> None:
             "策略不信任该签发方出具 status-list",
         )
     try:
-        verify_proof(record.document, signing_key(record))
+        verify_record(record)
         check_included(listed, standing.tree_of(listed.index))
         standing.check_key(listed)
     except VerificationError as error:

@@ -36,6 +36,7 @@ def note_error(en: str, zh: str) -> CheckpointError:
     )
 
 
+@lru_cache(maxsize=KEYS_CACHED)
 def key_id(name: str, signature_type: int, public_key: bytes) -> bytes:
     """Return the four bytes that tell one key of a name from another."""
     data = name.encode() + b"\n" + bytes([signature_type]) + public_key

@@ -32,14 +32,15 @@ Check = Callable[[Any, str], None]
 Accepts = Callable[[Any], object]
 """Returns something true where a value has the shape.
 
-Where it has not, TypeError and KeyError say the same: a value of another type has no members, fits
-no pattern and is in no set.
+Where it has not, TypeError, KeyError and ValueError say the same: a value of another type has no
+members, fits no pattern and is in no set.
 """
 
 Description = list[Any]
 SHOWN_MAX = 60
 DAYS_CACHED = 4096
 DAY_LENGTH = len("2026-11-23")
+DIGEST_LENGTH = 64
 INSTANT_LENGTH = len("2026-11-23T08:00:00Z")
 
 
@@ -61,7 +62,7 @@ class Shape:
         """Return whether a value has the shape."""
         try:
             return bool(self.holds(value))
-        except (TypeError, KeyError):
+        except (TypeError, KeyError, ValueError):
             return False
 
     def __call__(self, value: Any, path: str) -> None:
@@ -186,6 +187,13 @@ def nullable(shape: Shape) -> Shape:
     return Shape(check, ["nullable", shape.description], accepts)
 
 
+def _are_digests(values: list[Any]) -> bool:
+    """Return whether all of a list are digests, as `digest` says of one: proofs have many."""
+    joined = "".join(values)
+    is_each = {DIGEST_LENGTH}.issuperset(map(len, values))
+    return is_each and bytes.fromhex(joined).hex() == joined
+
+
 def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
     """Return the shape of a list; a set is in strictly rising order."""
 
@@ -199,9 +207,10 @@ def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
             raise shape_error(path, value, "sorted items without repetition", "已排序且不重复的项")
 
     inner = shape.holds
+    all_hold: Accepts = _are_digests if shape is digest else lambda value: all(map(inner, value))
 
-    def accepts(value: Any) -> bool:
-        is_fit = isinstance(value, list) and len(value) <= length_max and all(map(inner, value))
+    def accepts(value: Any) -> object:
+        is_fit = isinstance(value, list) and len(value) <= length_max and all_hold(value)
         return is_fit and not (is_set and value != sorted(set(value)))
 
     return Shape(check, ["array", shape.description, length_max, is_set], accepts)
@@ -311,7 +320,12 @@ instant = where(
     "形如 2026-11-23T08:00:00Z 的时刻",
 )
 day = where("day", _is_day, "a date like 2026-11-23", "形如 2026-11-23 的日期")
-digest = text(r"[0-9a-f]{64}", 64, "64 lower-case hex digits", " 64 位小写十六进制数字")
+digest = text(
+    rf"[0-9a-f]{{{DIGEST_LENGTH}}}",
+    DIGEST_LENGTH,
+    "64 lower-case hex digits",
+    " 64 位小写十六进制数字",
+)
 identifier = text(r"[A-Za-z0-9._:/-]{1,64}", 64, "an id", "标识")
 name = text(r"[A-Za-z0-9._:/-]{1,200}", 200, "a name", "名称")
 multibase = text(r"z[1-9A-HJ-NP-Za-km-z]{1,127}", 128, "base58 multibase", " base58 多重编码")

@@ -10,6 +10,7 @@ Source: docs/spec/record-and-log.md, section 8.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Literal
 
 from carnet.core.canonical import Parsed
@@ -88,6 +89,31 @@ class Verification:
 
 
 @dataclass(slots=True)
+class _Notes:
+    """The checkpoints of one bundle, each parsed once."""
+
+    parsed: dict[str, SignedCheckpoint] = field(default_factory=dict)
+
+    def read(self, text: str) -> SignedCheckpoint:
+        if text not in self.parsed:
+            self.parsed[text] = parse_checkpoint(text)
+        return self.parsed[text]
+
+    def tree(self, bundle: Bundle) -> SignedCheckpoint:
+        try:
+            return self.read(bundle.checkpoint)
+        except VerificationError as error:
+            raise NotCheckedError("the checkpoint could not be read", "检查点无法读取") from error
+
+    def tree_of(self, bundle: Bundle, index: int) -> Checkpoint:
+        """Return the tree that proves an entry: that of the checkpoint where it holds it."""
+        newer, tree = bundle.consistency, self.tree(bundle).checkpoint
+        if newer is None or index < tree.size:
+            return tree
+        return self.read(newer.checkpoint).checkpoint
+
+
+@dataclass(slots=True)
 class _Verifier:
     """The state of one verification: what earlier steps have made available to later ones."""
 
@@ -102,7 +128,7 @@ class _Verifier:
     found: Bundle | None = None
     stood: Standing | None = None
     listing: Listing | None = None
-    notes: dict[str, SignedCheckpoint] = field(default_factory=dict)
+    notes: _Notes = field(default_factory=_Notes)
 
     @property
     def bundle(self) -> Bundle:
@@ -115,15 +141,10 @@ class _Verifier:
         return self.bundle.logged
 
     def note(self, text: str) -> SignedCheckpoint:
-        if text not in self.notes:
-            self.notes[text] = parse_checkpoint(text)
-        return self.notes[text]
+        return self.notes.read(text)
 
     def tree(self) -> SignedCheckpoint:
-        try:
-            return self.note(self.bundle.checkpoint)
-        except VerificationError as error:
-            raise NotCheckedError("the checkpoint could not be read", "检查点无法读取") from error
+        return self.notes.tree(self.bundle)
 
     def parse(self) -> Text:
         self.parsed = parse_bundle(self.data)
@@ -145,15 +166,12 @@ class _Verifier:
     @property
     def standing(self) -> Standing:
         if self.stood is None:
-            self.stood = Standing(self.bundle, self.policy, self._tree_of)
+            # Not by a method of this object, which would make a circle that only the collector of
+            # garbage breaks.
+            self.stood = Standing(
+                self.bundle, self.policy, partial(self.notes.tree_of, self.bundle)
+            )
         return self.stood
-
-    def _tree_of(self, index: int) -> Checkpoint:
-        """Return the tree that proves an entry: that of the checkpoint where it holds it."""
-        newer, tree = self.bundle.consistency, self.tree().checkpoint
-        if newer is None or index < tree.size:
-            return tree
-        return self.note(newer.checkpoint).checkpoint
 
     def issuer(self) -> Text:
         record, names = self.logged.record, self.standing.names(self.logged.record)
@@ -187,7 +205,8 @@ class _Verifier:
     def disclosures(self) -> Text:
         record, texts = self.logged.record, self.bundle.disclosures
         fields = reveal(record.subject, texts)
-        record.record_kind.check_disclosed(fields)
+        revealed = [name for name in fields if name not in record.subject]
+        record.record_kind.check_disclosed(fields, revealed)
         withheld = len(record.subject.get("_sd", [])) - len(texts)
         return Text(
             f"{len(texts)} revealed, {withheld} withheld",
@@ -388,11 +407,13 @@ def _run(name: str, step: Callable[[], Text]) -> Step:
 
 
 def _verdict(steps: tuple[Step, ...], required: frozenset[str]) -> Verdict:
-    if any(step.verdict == "not_valid" for step in steps):
-        return "not_valid"
-    if any(step.name in required and step.verdict != "valid" for step in steps):
-        return "not_checked"
-    return "valid"
+    verdict: Verdict = "valid"
+    for step in steps:
+        if step.verdict == "not_valid":
+            return "not_valid"
+        if step.verdict == "not_checked" and step.name in required:
+            verdict = "not_checked"
+    return verdict
 
 
 def verify_bundle(

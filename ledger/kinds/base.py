@@ -7,7 +7,7 @@ a kind lists them, and nothing else can be.
 Source: docs/spec/record-and-log.md, RL-1.7 to RL-1.21.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -128,20 +128,24 @@ class RecordKind:
             return None
         return self.urn + sha256(canonical({n: subject[n] for n in self.named_by})).hex()
 
-    def check_disclosed(self, fields: Mapping[str, Any]) -> None:
+    def check_disclosed(
+        self, fields: Mapping[str, Any], revealed: Collection[str] | None = None
+    ) -> None:
         """Check revealed members: their shapes, and that the subject is the one they name.
 
         Args:
             fields: The subject with the revealed members in place.
+            revealed: Their names, where all the others were found to have their shapes.
 
         Raises:
             VerificationError: A member cannot be withheld, has another shape, or names another
                 subject.
         """
-        for name, value in fields.items():
+        names = fields if revealed is None else revealed
+        for name in names:
             if name in self.withheld:
-                self.withheld[name](value, name)
-        unknown = sorted(fields.keys() - self.members.keys() - self.others.keys())
+                self.withheld[name](fields[name], name)
+        unknown = sorted({*names} - self.members.keys() - self.others.keys())
         if unknown:
             raise shape.shape_error(
                 "disclosures", unknown, "fields that can be withheld", "可隐藏的字段"
