@@ -12,13 +12,14 @@ from carnet.rules.testing import PackTest, read_tests
 from carnet.services import approvals
 from carnet.services.attesting import issue_attestations
 from carnet.services.importing import import_files
-from carnet.services.reviewing import review
+from carnet.services.reviewing import newest_packs, review
 from carnet.services.workspace import Workspace
 from tests.fixtures_decisions import DAY
 
 SELLER = "S1"
-CONFIRMATIONS = Path(__file__).parents[1] / "examples" / "credit" / "approvals.json"
-PACK = load_pack(SHELF / "credit-passport" / "0.1.0")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+CONFIRMATIONS = (EXAMPLES / "approvals.json", EXAMPLES / "credit" / "approvals.json")
+PACK = load_pack(SHELF / "credit-passport" / "0.2.0")
 SOUND = next(
     test
     for test in read_tests(PACK)
@@ -43,14 +44,17 @@ def import_facts(
 def confirm(
     workspace: Workspace, clock: FixedClock, without: Collection[str] = frozenset()
 ) -> None:
-    """Let two officers confirm what the pack leaves open."""
+    """Let two officers confirm what the pack, and those before it, leave open."""
+    named = {name if "/" in name else f"{PACK.id}/{name}" for name in SOUND.confirmed}
     wanted = [
         each
-        for each in approvals.read_confirmations(CONFIRMATIONS)
-        if each.parameter not in without
+        for path in CONFIRMATIONS
+        for each in approvals.read_confirmations(path)
+        if f"{each.pack}/{each.parameter}" in named and each.parameter not in without
     ]
+    packs = newest_packs() | {PACK.id: PACK}
     for officer in ("officer-1", "officer-2"):
-        approvals.sign_confirmations(workspace, wanted, {PACK.id: PACK}, officer, clock)
+        approvals.sign_confirmations(workspace, wanted, packs, officer, clock)
 
 
 def attest(workspace: Workspace, clock: FixedClock) -> None:

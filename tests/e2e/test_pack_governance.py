@@ -61,7 +61,7 @@ def milder(tmp_path: Path) -> Path:
 
 def soften(place: Path) -> None:
     """Turn the rule about expiry into a hint, with a test that says so."""
-    rules = place / "rules" / "30-validity.yaml"
+    rules = place / "rules" / "40-validity.yaml"
     text = rules.read_text("utf-8")
     start = text.index("id: certificate-expired")
     text = text[:start] + text[start:].replace("severity: blocking", "severity: info", 1)

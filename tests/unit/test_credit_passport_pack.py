@@ -18,7 +18,7 @@ from carnet.rules.pack import load_pack, load_shipped, read_documents
 from carnet.rules.shelf import SHELF
 from carnet.rules.testing import PackTest, read_tests, stages_of
 
-FOLDER = SHELF / "credit-passport" / "0.1.0"
+FOLDER = SHELF / "credit-passport" / "0.2.0"
 PACK = load_pack(FOLDER)
 TESTS = {test.id: test for test in read_tests(PACK) if isinstance(test, PackTest)}
 SOUND = TESTS["sound-in-everything"]
