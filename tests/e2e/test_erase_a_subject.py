@@ -1,9 +1,6 @@
 """Erasing a subject at the command line: the page as it stands, its words in both languages."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,29 +8,11 @@ from typer.testing import CliRunner, Result
 
 from carnet.cli.main import app
 from carnet.core.errors import InputError
-from tests.e2e.test_step_by_step import ROOT, script_of
-
-PAGE = ROOT / "docs" / "howto" / "erase-a-subject.md"
+from tests.pages import ROOT, run_page
 
 
 def test_page__runs_as_it_stands(tmp_path: Path) -> None:
-    script, count = script_of(PAGE.read_text("utf-8"))
-    assert count > 20
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
-    env |= {
-        "SAMPLE": str(ROOT / "examples"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-x"],
-        input=script,
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    done = run_page("erase-a-subject", tmp_path)
     assert {"CRN-L-101", "CRN-L-091", "CRN-L-094"} <= {
         word.rstrip(":") for word in done.stderr.split() if word.startswith("CRN-")
     }

@@ -3,9 +3,6 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -15,33 +12,15 @@ from typer.testing import CliRunner, Result
 
 from carnet.cli.main import app
 from carnet.core.errors import CarnetError, InputError
-from tests.e2e.test_step_by_step import ROOT, script_of
+from tests.pages import EXAMPLES, run_page
 
-PAGE = ROOT / "docs" / "howto" / "work-through-findings.md"
-EXAMPLES = ROOT / "examples"
 DAY = "2026-11-23"
 RULE = "offer-language"
 MESSAGE = "Offer LST-LED-01-EU-L shows its warnings in the language zh"
 
 
 def test_page__runs_as_it_stands(tmp_path: Path) -> None:
-    script, count = script_of(PAGE.read_text("utf-8"))
-    assert count > 25
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
-    env |= {
-        "SAMPLE": str(EXAMPLES),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-x"],
-        input=script,
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    done = run_page("work-through-findings", tmp_path)
     assert "resolved since 2026-11-25" in done.stdout
     assert "CRN-R-123" in done.stderr
     assert "CRN-R-124" in done.stderr

@@ -14,6 +14,7 @@ from carnet.cli.options import (
     STDOUT,
     AsOfOption,
     EngineOption,
+    FactsOption,
     LanguageOption,
     OutputOption,
     WorkspaceOption,
@@ -81,19 +82,7 @@ def evaluate(
         ),
     ],
     *,
-    facts: Annotated[
-        Path | None,
-        typer.Option(
-            "--facts",
-            metavar="FILE|FOLDER|-",
-            help=t(
-                "Facts as JSON or NDJSON, - for stdin; or CSV, XLSX or Parquet, one file or a "
-                "folder of them; default: those of the workspace.",
-                "JSON 或 NDJSON 格式的事实，- 表示标准输入；或 CSV、XLSX、Parquet 文件，"
-                "亦可为其所在文件夹；默认为工作区中的事实。",
-            ),
-        ),
-    ] = None,
+    facts: FactsOption = None,
     engine: EngineOption = "live",
     explain: Annotated[
         Explain,

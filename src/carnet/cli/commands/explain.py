@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from carnet.cli.language import current_language, t
-from carnet.cli.options import STDOUT, AsOfOption, LanguageOption, OutputOption, WorkspaceOption
+from carnet.cli.options import (
+    STDOUT,
+    AsOfOption,
+    FactsOption,
+    LanguageOption,
+    OutputOption,
+    WorkspaceOption,
+)
 from carnet.core.errors import InputError, NotFoundError
 from carnet.core.text import Text
 
@@ -38,17 +45,7 @@ def explain(
         ),
     ],
     *,
-    facts: Annotated[
-        Path,
-        typer.Option(
-            "--facts",
-            metavar="FILE|-",
-            help=t(
-                "Facts as JSON or NDJSON; - reads stdin.",
-                "JSON 或 NDJSON 格式的事实；- 表示标准输入。",
-            ),
-        ),
-    ],
+    facts: FactsOption = None,
     case: Annotated[
         str | None,
         typer.Option("--case", metavar="ID", help=t("Only this case.", "仅此案件。")),
@@ -71,7 +68,8 @@ def explain(
     from carnet.cli.output import deliver
 
     day = parse_as_of(as_of)
-    loaded, told = _told(pack, facts, day, workspace, _Wanted(case, rule))
+    place = workspace or (Path() if facts is None else None)
+    loaded, told = _told(pack, facts, day, place, _Wanted(case, rule))
     if output_format == "json":
         deliver(_json(loaded, day.isoformat(), told), output)
         return
@@ -89,17 +87,17 @@ class _Wanted:
 
 
 def _told(
-    name: str, facts: Path, day: "date", workspace: Path | None, wanted: _Wanted
+    name: str, facts: Path | None, day: "date", workspace: Path | None, wanted: _Wanted
 ) -> "tuple[Pack, list[dict[str, Any]]]":
     """Return the pack, and the explanation of every case that is wanted."""
     from carnet.cli.commands.evaluation import load_for
-    from carnet.facts.intake import read_facts_json
+    from carnet.cli.large import read_given
     from carnet.rules.explain import explain_cases
     from carnet.rules.stages import Stages
 
     pack, before, confirmed = load_for(workspace, name, day)
     _check_rule(pack, wanted.rule)
-    given = read_facts_json(facts)
+    given = read_given(facts, workspace)
 
     def confirmed_of(each: "Pack") -> frozenset[str]:
         return confirmed.get(each.id, frozenset())
