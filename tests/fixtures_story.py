@@ -9,14 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
+
 CARNET = Path(sys.executable).parent / "carnet"
 
 
-def run_carnet(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+def plain_environment() -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
-    env |= {name: os.environ[name] for name in ("CARNET_ANVIL",) if name in os.environ}
+    return env | {name: os.environ[name] for name in ("CARNET_ANVIL",) if name in os.environ}
+
+
+def run_installed(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the command as it is installed, with an interpreter of its own."""
     command = [str(CARNET), *words]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=plain_environment(), capture_output=True, text=True, check=False
+    )
+
+
+def run_carnet(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return processes.run_carnet(*words, cwd=cwd, env=plain_environment())
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +36,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the story was told twice, the second time in Chinese."""
     folder = tmp_path_factory.mktemp("story")
     for language in ("en", "zh"):
-        done = run_carnet("demo", "--lang", language, cwd=folder)
+        done = run_installed("demo", "--lang", language, cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / f"{language}.txt").write_text(done.stdout, "utf-8")
     return folder

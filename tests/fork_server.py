@@ -22,6 +22,7 @@ import sys
 import threading
 import traceback
 import types
+from pathlib import Path
 from typing import Any
 
 LENGTH = 4

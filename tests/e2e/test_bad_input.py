@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,8 @@ from carnet.core.clock import FixedClock
 from carnet.services.importing import import_files
 from carnet.services.workspace import Workspace
 from carnet.store.digest import content_digest
+from tests.processes import Completed, run_carnet
 
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
 RECEIVABLE = "id,seller_id,debtor_id,document_sha256,face_minor,currency,delivered_on,due_on\n"
 DOCUMENT = "ab" * 32
 
@@ -110,14 +108,9 @@ def filled_path(workspace_path: Path, tmp_path: Path, clock: FixedClock) -> Path
     return workspace_path
 
 
-def run_import(workspace: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, "import", *arguments, "--workspace", str(workspace)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CARNET_IMPORT_FILE_SIZE_MAX": "4096", "CARNET_LANG": "en"},
-    )
+def run_import(workspace: Path, *arguments: str) -> Completed:
+    env = {**os.environ, "CARNET_IMPORT_FILE_SIZE_MAX": "4096", "CARNET_LANG": "en"}
+    return run_carnet("import", *arguments, "--workspace", workspace, env=env)
 
 
 def digest_of(path: Path) -> str:

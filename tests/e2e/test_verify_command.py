@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,25 +18,15 @@ from carnet.services.policies import write_policy
 from carnet.store.engine import reading
 from carnet.store.tables import RECORD
 from tests.fixtures_chain import CHAIN_START, CLOCK, LISTINGS, attest
+from tests.processes import Completed, run_carnet
 
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
 
-
-def run(
-    *arguments: str, stdin: bytes | None = None, lang: str = "en"
-) -> "subprocess.CompletedProcess[bytes]":
+def run(*arguments: str, stdin: bytes = b"", lang: str = "en") -> Completed:
     environment = {name: value for name, value in os.environ.items() if "CARNET" not in name}
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments, "--lang", lang],
-        check=False,
-        capture_output=True,
-        input=stdin,
-        env=environment,
-        timeout=120,
-    )
+    return run_carnet(*arguments, "--lang", lang, env=environment, stdin=stdin)
 
 
-def report(done: "subprocess.CompletedProcess[bytes]") -> tuple[str, dict[str, tuple[str, str]]]:
+def report(done: Completed) -> tuple[str, dict[str, tuple[str, str]]]:
     value = json.loads(done.stdout)
     assert value.keys() == {"verdict", "steps"}
     assert all(step.keys() == {"step", "verdict", "cause"} for step in value["steps"])
@@ -53,7 +41,7 @@ class Files:
     policy: Path
     url: str
 
-    def verify(self, *more: str, file: str = "") -> "subprocess.CompletedProcess[bytes]":
+    def verify(self, *more: str, file: str = "") -> Completed:
         arguments = ["verify", file or str(self.bundle), "--policy", str(self.policy)]
         return run(*arguments, "--format", "json", *more)
 
@@ -179,7 +167,7 @@ def test_verify__unusable_input(files: Files, tmp_path: Path) -> None:
     for file in (str(tmp_path), str(loop), str(tmp_path / "none")):
         done = files.verify(file=file)
         assert done.returncode == 2
-        assert b"CRN-V-021" in done.stderr
+        assert "CRN-V-021" in done.stderr
     junk = tmp_path / "junk"
     for content in (b"", b"\x00" * 100, b"{}", b"[" * 10_000, files.bundle.read_bytes()[:-1]):
         junk.write_bytes(content)
@@ -189,14 +177,14 @@ def test_verify__unusable_input(files: Files, tmp_path: Path) -> None:
     files.policy.write_text("version = 2")
     done = files.verify()
     assert done.returncode == 2
-    assert b"CRN-V-020" in done.stderr
+    assert "CRN-V-020" in done.stderr
 
 
 def test_verify__from_stdin_in_chinese(files: Files) -> None:
     arguments = ["verify", "-", "--policy", str(files.policy), "--offline"]
     done = run(*arguments, stdin=files.bundle.read_bytes(), lang="zh")
     assert done.returncode == 3
-    text = done.stdout.decode()
+    text = done.stdout
     assert "结论：未核验" in text
     assert "离线" in text
 
@@ -208,10 +196,10 @@ def test_ledger_commands__on_a_workspace(session: ChainSession, tmp_path: Path) 
     shown = json.loads(run("record", "show", record["id"], "--format", "json", *folder).stdout)
     assert shown["recordHash"] == record["recordHash"]
     assert shown["index"] == record["index"]
-    assert record["id"].encode() in run("record", "show", record["id"], *folder).stdout
+    assert record["id"] in run("record", "show", record["id"], *folder).stdout
     body = run("record", "export", record["id"], *folder).stdout
     assert json.loads(body) == shown["record"]
-    note = run("log", "checkpoint", *folder).stdout.decode()
+    note = run("log", "checkpoint", *folder).stdout
     checkpoint = json.loads(run("log", "checkpoint", "--format", "json", *folder).stdout)
     assert checkpoint["note"] == note
     proof = json.loads(run("log", "consistency", "1", *folder).stdout)
@@ -221,6 +209,6 @@ def test_ledger_commands__on_a_workspace(session: ChainSession, tmp_path: Path) 
     assert run("bundle", record["id"], "-o", str(bundle), *folder).returncode == 0
     arguments = ["verify", str(bundle), "--policy", str(policy), "--as-of", "2026-11-24"]
     done = run(*arguments, "--rpc", session.rpc.shown_url)
-    assert done.returncode == 0, done.stdout.decode()
+    assert done.returncode == 0, done.stdout
     assert run("bundle", "urn:uuid:none", *folder).returncode == 2
     assert run("record", "export", record["id"], "-o", "/none/x", *folder).returncode == 2

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,23 +9,13 @@ from sqlalchemy import text
 
 from carnet.services.workspace import Workspace
 from carnet.store.engine import writing
+from tests.processes import Completed, run_carnet
 
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
 SAMPLE = Path(__file__).parents[2] / "examples" / "seller"
 
 
-def carnet(
-    *arguments: str | Path, cwd: Path | None = None, **environment: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "CARNET_LANG": "en", **environment},
-    )
+def carnet(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Completed:
+    return run_carnet(*arguments, cwd=cwd, env={**os.environ, "CARNET_LANG": "en", **environment})
 
 
 def set_revision(path: Path, revision: str) -> None:

@@ -1,8 +1,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -28,8 +26,8 @@ from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading
 from carnet.store.tables import OUTBOX
 from tests.fixtures_chain import CHAIN_START, CLOCK, SELLER, attest
+from tests.processes import Completed, run_carnet
 
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
 CRASH_POINTS = (
     "anchor.before-plan",
     "anchor.before-send",
@@ -38,15 +36,9 @@ CRASH_POINTS = (
 )
 
 
-def _carnet(workspace: Workspace, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *words, "--workspace", str(workspace.path)],
-        env={**os.environ, "CARNET_LANG": "en", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def _carnet(workspace: Workspace, *words: str, **env: str) -> Completed:
+    env = {**os.environ, "CARNET_LANG": "en", **env}
+    return run_carnet(*words, "--workspace", workspace.path, env=env)
 
 
 def _deployed(workspace: Workspace) -> None:

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from carnet.ledger import merkle
 from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record
 from tests.fixtures_ledger import NOW, attestation, open_test_log
+from tests.processes import Completed, run_python
 
 POINTS = {
     "append.before-stage": (0, 0),
@@ -45,17 +44,9 @@ engine.dispose()
 ROOT = Path(__file__).parents[2]
 
 
-def run_append(
-    url: str, folder: Path, bodies: Path, crash_at: str = ""
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, url, str(folder), str(bodies)],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "CARNET_CRASH_AT": crash_at, "PYTHONPATH": str(ROOT)},
-    )
+def run_append(url: str, folder: Path, bodies: Path, crash_at: str = "") -> Completed:
+    env = {**os.environ, "CARNET_CRASH_AT": crash_at}
+    return run_python(CHILD, url, folder, bodies, env=env)
 
 
 def write_bodies(path: Path, records: list[Record]) -> Path:

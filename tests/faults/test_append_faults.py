@@ -14,11 +14,8 @@ The table of docs/operations.md says what each of them leaves behind; a test com
 """
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +28,7 @@ from carnet.ledger.reader import LogReader
 from carnet.ledger.record import Record
 from tests.faults_of_append import counted_writes
 from tests.fixtures_ledger import NOW, WITNESS, attestation, open_test_log
+from tests.processes import Completed, run_python
 
 ROOT = Path(__file__).parents[2]
 WRITES = {
@@ -51,18 +49,9 @@ run_with_fault(*sys.argv[1:])
 """
 
 
-def run_append(
-    url: str, folder: Path, write: str, manner: str, *, witness: bool
-) -> "subprocess.CompletedProcess[str]":
-    words = [url, str(folder), write, manner, "witness" if witness else "alone"]
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
-    )
+def run_append(url: str, folder: Path, write: str, manner: str, *, witness: bool) -> Completed:
+    who = "witness" if witness else "alone"
+    return run_python(PROGRAM, url, folder, write, manner, who)
 
 
 def write_records(path: Path, records: list[Record]) -> None:

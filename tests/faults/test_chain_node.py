@@ -15,6 +15,7 @@ from carnet.chain.rpc import DEV_CHAIN_ID, RpcClient
 from carnet.core.envelope import Secret
 from carnet.core.errors import ChainError, InputError
 from tests.fixtures_chain import CHAIN_START
+from tests.processes import run_python
 
 SINK = "0x000000000000000000000000000000000000dEaD"
 
@@ -137,7 +138,7 @@ def test_node__outlives_a_killed_command_and_is_stopped_by_the_last_user(tmp_pat
         "node = AnvilNode(Path(sys.argv[1])); node.join(); node.start()\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
+    done = run_python(code, folder)
     assert done.returncode == -signal.SIGKILL
     one, two = AnvilNode(folder), AnvilNode(folder)
     assert one.status() is not None

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +31,7 @@ from carnet.store.tables import SEALED, SUBJECT_KEY
 from tests.fixtures_chain import SELLER
 from tests.fixtures_erasing import SECRET_NAME, SELLER_FACTS, issue_withheld
 from tests.fixtures_store import PostgresqlServer
+from tests.processes import Completed, run_python
 
 ROOT = Path(__file__).parents[2]
 DONE_AT = "erase.after-commit"
@@ -80,15 +79,9 @@ def proposed(seller: Workspace, tmp_path: Path, clock: FixedClock) -> Workspace:
     return seller
 
 
-def approve(workspace: Workspace, crash_at: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, str(workspace.path), SELLER],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "CARNET_CRASH_AT": crash_at, "PYTHONPATH": str(ROOT)},
-    )
+def approve(workspace: Workspace, crash_at: str = "") -> Completed:
+    env = {**os.environ, "CARNET_CRASH_AT": crash_at}
+    return run_python(CHILD, workspace.path, SELLER, env=env)
 
 
 def secrets_of(workspace: Workspace) -> list[bytes]:
@@ -221,11 +214,8 @@ def test_vault__killed_after_its_file(workspace: Workspace) -> None:
         "from carnet.services.workspace import Workspace; "
         "open_vault(Workspace.open(Path(sys.argv[1])))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", child, str(workspace.path)],
-        check=False,
-        env={**os.environ, "CARNET_CRASH_AT": "vault.after-file"},
-    )
+    env = {**os.environ, "CARNET_CRASH_AT": "vault.after-file"}
+    done = run_python(child, workspace.path, env=env)
     assert done.returncode == -signal.SIGKILL
     before = (workspace.keys_path / "vault.json").read_bytes()
     open_vault(workspace)

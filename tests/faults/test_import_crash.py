@@ -12,6 +12,7 @@ import pytest
 from carnet.services.status import workspace_status
 from carnet.services.workspace import Workspace
 from carnet.store.digest import content_digest
+from tests.processes import CARNET, run_carnet
 
 POINTS = {
     "import.before-insert": False,
@@ -20,20 +21,12 @@ POINTS = {
 }
 """Each point, and whether the import is durable when the process dies there."""
 
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
-
 
 def run_import(
     workspace: Path, paths: list[Path], crash_at: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    arguments = ["import", *map(str, paths), "--workspace", str(workspace), "--format", "json"]
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CARNET_CRASH_AT": crash_at},
-    )
+    env = {**os.environ, "CARNET_CRASH_AT": crash_at}
+    return run_carnet("import", *paths, "--workspace", workspace, "--format", "json", env=env)
 
 
 def digest_of(workspace: Path) -> str:
@@ -88,7 +81,7 @@ def test_import__two_at_once_lose_and_double_nothing(
     arguments = ["import", *map(str, paths), "-w", str(workspace_path), "--format", "json"]
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *arguments], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", CARNET, *arguments], stdout=subprocess.PIPE, text=True
         )
         for _ in range(2)
     ]

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from carnet.services.key_changing import list_keys, new_key, rotate_key
 from carnet.services.policies import make_policy
 from carnet.services.workspace import Workspace
 from tests.fixtures_decisions import DAY, attest_and_append, decide
+from tests.processes import run_python
 
 ROOT = Path(__file__).parents[2]
 ROLES: list[tuple[KeyRole, str]] = [
@@ -49,14 +48,8 @@ with Workspace.open(Path(folder)) as workspace:
 
 
 def kill(workspace: Workspace, act: str, role: str, name: str, point: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, act, str(workspace.path), role, name],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "CARNET_CRASH_AT": point, "PYTHONPATH": str(ROOT)},
-    )
+    env = {**os.environ, "CARNET_CRASH_AT": point}
+    done = run_python(CHILD, act, workspace.path, role, name, env=env)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

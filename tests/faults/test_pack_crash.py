@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,23 +10,15 @@ from carnet.services.packs import kept_digests, kept_pack, pack_histories
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 from tests.fixtures_rules import listing, product, rule, spell, write_pack
+from tests.processes import Completed, run_carnet
 
 POINTS = ("files.before-rename", "packs.before-rename", "act.before-insert", "act.before-commit")
 
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
 
-
-def propose(
-    workspace: Path, folder: Path, crash_at: str = ""
-) -> "subprocess.CompletedProcess[str]":
+def propose(workspace: Path, folder: Path, crash_at: str = "") -> Completed:
     arguments = ["pack", "propose", str(folder), "--officer", "officer-1", "--reason", "New."]
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments, "--workspace", str(workspace)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CARNET_CRASH_AT": crash_at},
-    )
+    env = {**os.environ, "CARNET_CRASH_AT": crash_at}
+    return run_carnet(*arguments, "--workspace", workspace, env=env)
 
 
 @pytest.fixture

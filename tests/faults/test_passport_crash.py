@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,12 @@ from carnet.core.quarters import quarter_of
 from carnet.services.workspace import Workspace, create
 from tests.fixtures_ledger import NOW
 from tests.fixtures_passport import SELLER, confirm, import_facts, sound_facts
-
-COMMAND = "import sys; sys.argv[0] = 'carnet'; from carnet.cli.main import main; main()"
+from tests.processes import run_carnet
 
 
 def carnet(workspace: Path, *arguments: str, crash_at: str = "") -> Any:
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments, "--workspace", str(workspace)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CARNET_CRASH_AT": crash_at},
-    )
+    env = {**os.environ, "CARNET_CRASH_AT": crash_at}
+    done = run_carnet(*arguments, "--workspace", workspace, env=env)
     if crash_at:
         assert done.returncode == -signal.SIGKILL, done.stderr
         return None

@@ -4,20 +4,18 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures_story import CARNET
+from tests.processes import Completed, run_carnet
 
 
-def run(folder: Path, *words: str, crash_at: str = "") -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, *words: str, crash_at: str = "") -> Completed:
     env = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
-    command = [str(CARNET), *words, "-w", "shop", "--format", "json"]
     env |= {"CARNET_CRASH_AT": crash_at} if crash_at else {}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return run_carnet(*words, "-w", "shop", "--format", "json", cwd=folder, env=env)
 
 
 def told_by(folder: Path, *words: str) -> Any:

@@ -2,14 +2,13 @@
 
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from carnet.core.errors import InputError
 from carnet.core.files import make_private_folder, read_private, write_atomic, write_private
+from tests.processes import run_python
 
 
 def mode_of(path: Path) -> int:
@@ -77,11 +76,7 @@ def test_write_atomic__killed_before_the_rename_keeps_the_old_content(tmp_path: 
         "import sys; from pathlib import Path; from carnet.core.files import write_atomic; "
         "write_atomic(Path(sys.argv[1]), b'new')"
     )
-    killed = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
-        check=False,
-        env={**os.environ, "CARNET_CRASH_AT": "files.before-rename"},
-    )
+    killed = run_python(code, path, env={**os.environ, "CARNET_CRASH_AT": "files.before-rename"})
     assert killed.returncode == -9
     assert path.read_bytes() == b"old"
     write_atomic(path, b"new")

@@ -29,6 +29,7 @@ from carnet.store.schema import (
 )
 from carnet.store.tables import APPEND_ONLY, METADATA
 from tests.fixtures_store import PostgresqlServer
+from tests.processes import run_python
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DIGEST = bytes(range(32))
@@ -277,9 +278,7 @@ upgrade_schema(engine)
 
 
 def test_upgrade__killed_in_the_middle_leaves_nothing(empty_database_url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CRASH_IN_MIGRATION, empty_database_url], check=False
-    )
+    done = run_python(CRASH_IN_MIGRATION, empty_database_url)
     assert done.returncode == -signal.SIGKILL
     engine = open_engine(empty_database_url)
     with reading(engine) as connection:

@@ -3,8 +3,6 @@
 import os
 import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from carnet.core.errors import InputError, NotFoundError, StoreError
 from carnet.services.workspace import PROOF_FILE, Workspace, create
 from carnet.store.digest import content_digest
 from carnet.store.schema import REVISIONS
+from tests.processes import run_python
 
 INIT_POINTS = ("init.after-claim", "init.after-key", "init.before-settings", "files.before-rename")
 MAKE = """
@@ -85,12 +84,13 @@ def test_create__where_a_file_stands(tmp_path: Path, clock: FixedClock) -> None:
 @pytest.mark.parametrize("point", INIT_POINTS)
 def test_create__killed_and_run_again(tmp_path: Path, point: str, passphrase: str) -> None:
     path = tmp_path / "w"
-    command = [sys.executable, "-c", MAKE, str(path), passphrase]
-    killed = subprocess.run(command, check=False, env={**os.environ, "CARNET_CRASH_AT": point})
+    env = {**os.environ, "CARNET_CRASH_AT": point}
+    killed = run_python(MAKE, path, passphrase, env=env)
     assert killed.returncode == -signal.SIGKILL
     with pytest.raises(NotFoundError):
         Workspace.open(path)
-    subprocess.run(command, check=True)
+    again = run_python(MAKE, path, passphrase)
+    assert again.returncode == 0, again.stderr
     with Workspace.open(path, ask_passphrase=lambda: passphrase) as workspace:
         assert workspace.secret.kind == ("passphrase" if passphrase else "key_file")
 
