@@ -17,6 +17,7 @@ from carnet.cli.commands import (
     demo,
     erase,
     evaluation,
+    evidence,
     explain,
     findings,
     keeper,
@@ -85,6 +86,7 @@ data_point.register(app)
 demo.register(app)
 erase.register(app)
 evaluation.register(app)
+evidence.register(certificates.app)
 explain.register(app)
 findings.register(app)
 keeper.register(app)

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         le=1024 * MEBIBYTE,
         description="The largest file that `carnet import` reads, in bytes.",
     )
+    evidence_file_size_max: int = Field(
+        default=64 * MEBIBYTE,
+        ge=1,
+        le=256 * MEBIBYTE,
+        description="The largest file that `carnet certificates attach` stores, in bytes.",
+    )
     bulk_memory_max: int = Field(
         default=1024 * MEBIBYTE,
         ge=64 * MEBIBYTE,

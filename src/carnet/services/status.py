@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from carnet.core.clock import format_instant
+from carnet.services.evidence import count_states
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
 from carnet.store.facts import count_by_type
@@ -54,6 +55,8 @@ class Status:
         log_size: How many of them are in the log.
         checkpoint: The head of the log.
         actions: How many actions on the chain of each kind are in each state.
+        evidence: How many evidence files were attached, and how many of them are missing or of
+            another size.
         deployments: The contracts, on all chains this workspace was on.
         chain_id: The chain it is set to.
         rpc_url: The node it is set to, scheme and host alone; empty for the own node.
@@ -68,6 +71,7 @@ class Status:
     log_size: int
     checkpoint: Head | None
     actions: dict[str, dict[str, int]]
+    evidence: dict[str, int]
     deployments: tuple[Deployed, ...]
     chain_id: int
     rpc_url: str
@@ -89,6 +93,7 @@ class Status:
                 "checkpoint": head
                 and {"size": head.size, "root": head.root.hex(), "at": format_instant(head.at)},
             },
+            "evidence": self.evidence,
             "actions": self.actions,
             "chain": {
                 "id": self.chain_id,
@@ -154,6 +159,7 @@ def workspace_status(workspace: Workspace) -> Status:
             record_count=counts[1],
             log_size=counts[2],
             checkpoint=_head(connection),
+            evidence=count_states(workspace, connection),
             actions=_actions(connection),
             deployments=_deployments(connection),
             chain_id=workspace.settings.chain_id,

@@ -11,7 +11,7 @@ from carnet.core.text import Text
 from carnet.store.engine import reading, writing
 from carnet.store.locks import Lock
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every migration this code knows, oldest first. Kept here so that opening a workspace need not
 load alembic; a test compares it with the folder."""
 

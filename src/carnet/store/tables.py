@@ -347,6 +347,21 @@ class RecordSourceRow(SQLModel, table=True):
     )
 
 
+class EvidenceFileRow(SQLModel, table=True):
+    """A file that was attached as evidence; its content lies in the workspace under its digest."""
+
+    __tablename__ = "evidence_file"
+    __table_args__: ClassVar = (
+        is_digest("sha256"),
+        CheckConstraint('"size" > 0', name="size"),
+    )
+
+    sha256: bytes = Field(sa_type=Bytes, primary_key=True)
+    size: int = Field(sa_type=BigInt)
+    name: str = Field(sa_type=Text)
+    attached_at: datetime = Field(sa_type=Instant)
+
+
 METADATA = SQLModel.metadata
 
 for _each in METADATA.tables.values():
@@ -375,6 +390,7 @@ OFFICER_EVENT = _table("officer_event")
 STATUS_ENTRY = _table("status_entry")
 REVOCATION = _table("revocation")
 RECORD_SOURCE = _table("record_source")
+EVIDENCE_FILE = _table("evidence_file")
 SUBJECT = _table("subject")
 SUBJECT_KEY = _table("subject_key")
 SEALED = _table("sealed")
@@ -398,5 +414,6 @@ APPEND_ONLY = (
     "status_entry",
     "revocation",
     "record_source",
+    "evidence_file",
     *VAULT_TABLES,
 )

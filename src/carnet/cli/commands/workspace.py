@@ -226,6 +226,18 @@ def _told_findings(counts: dict[str, int], today: "date") -> str:
     return t(", ", "，").join(shown) + (overdue if counts["overdue"] else "") + f"  ({today})"
 
 
+def _told_evidence(counts: dict[str, int]) -> str:
+    bad = counts["missing"] + counts["altered"]
+    if not bad:
+        return str(counts["attached"])
+    told = t(
+        f"{counts['missing']} missing, {counts['altered']} altered: see `carnet certificates "
+        "evidence`",
+        f"缺失 {counts['missing']}，被改动 {counts['altered']}：见 `carnet certificates evidence`",
+    )
+    return f"{counts['attached']}  ({told})"
+
+
 def _status_rows(found: "Status", findings: str) -> Rows:
     from carnet.core.clock import format_instant
 
@@ -235,6 +247,7 @@ def _status_rows(found: "Status", findings: str) -> Rows:
     latest = found.last_import_at
     since = t("latest", "最近") + f" {format_instant(latest)}" if latest else ""
     yield t("Imports", "导入"), f"{found.import_count}  {since}".rstrip()
+    yield t("Evidence files", "证据文件"), _told_evidence(found.evidence)
     yield t("Decisions", "判定"), found.decision_count
     yield t("Findings", "发现项"), findings
     yield t("Records", "记录"), found.record_count
