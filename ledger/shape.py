@@ -4,8 +4,8 @@ A shape takes a value and its path and raises VerificationError. What it quotes 
 shown escaped and shortened: the text of a stranger must not reach a terminal.
 
 Each shape has two programs of one meaning: `accepts` says yes or no and builds no path, which is
-all that a good document needs; `check` finds the fault of one that is refused. The first is made of
-C functions wherever one will do, since a call in Python takes longer than what most members ask.
+all that a good document needs; `check` finds the fault of one that is refused. The first is written
+from the description when it is first asked for (`carnet.ledger.program`).
 
 Shapes of documents lie inside the canonical profile: ASCII names, bounded integers, no floats, and
 no nesting without end. So what has one of these shapes need not be checked against the profile too.
@@ -16,54 +16,50 @@ Patterns are written in the part of the syntax that Python and JavaScript share.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
-from operator import call
+from functools import cached_property, lru_cache
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.clock import format_instant, parse_instant
 from carnet.core.errors import VerificationError
 from carnet.core.text import Text
+from carnet.ledger.program import (
+    DIGEST_LENGTH,
+    DIGEST_PATTERN,
+    Accepts,
+    Description,
+    compiled,
+)
 
 Check = Callable[[Any, str], None]
-Accepts = Callable[[Any], object]
-"""Returns something true where a value has the shape.
-
-Where it has not, TypeError, KeyError and ValueError say the same: a value of another type has no
-members, fits no pattern and is in no set.
-"""
-
-Description = list[Any]
+Tests = Mapping[str, Accepts]
 SHOWN_MAX = 60
 DAYS_CACHED = 4096
 DAY_LENGTH = len("2026-11-23")
-DIGEST_LENGTH = 64
 INSTANT_LENGTH = len("2026-11-23T08:00:00Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shape:
-    """A check of a value at a path, and its description.
+    """A check of a value at a path, and its description. Without slots, to keep the program.
 
     Args:
         check: Raises VerificationError where a value does not have the shape.
         description: The combinator and its arguments, as JSON.
-        holds: The program behind `accepts`.
+        tests: The tests that the description names.
     """
 
     check: Check
     description: Description
-    holds: Accepts
+    tests: Tests = field(default_factory=dict)
 
-    def accepts(self, value: Any) -> bool:
-        """Return whether a value has the shape."""
-        try:
-            return bool(self.holds(value))
-        except (TypeError, KeyError, ValueError):
-            return False
+    @cached_property
+    def accepts(self) -> Accepts:
+        """The program that returns whether a value has the shape."""
+        return compiled(self.description, self.tests)
 
     def __call__(self, value: Any, path: str) -> None:
         """Check a value; the path names it in the message."""
@@ -90,44 +86,59 @@ def shape_error(path: str, value: object, en: str, zh: str) -> VerificationError
     )
 
 
-def _simple(holds: Accepts, en: str, zh: str, description: Description) -> Shape:
+def _tests_of(shapes: Iterable[Shape]) -> Tests:
+    """Return the tests that some shapes name."""
+    found: dict[str, Accepts] = {}
+    for shape in shapes:
+        for name, test in shape.tests.items():
+            assert found.setdefault(name, test) is test, f"one test is called {name}"
+    return found
+
+
+def _simple(
+    holds: Accepts, en: str, zh: str, description: Description, tests: Tests | None = None
+) -> Shape:
     """Return the shape of a value that has no parts to name."""
 
     def check(value: Any, path: str) -> None:
-        if not shape.accepts(value):
+        if not holds(value):
             raise shape_error(path, value, en, zh)
 
-    shape = Shape(check, description, holds)
-    return shape
-
-
-def _matching(pattern: str, length_max: int) -> Accepts:
-    """Return the program of strings that match a pattern in full, and are not too long."""
-    # Any character at all, in the way that Python repeats without looking at each.
-    quick = pattern.replace(r"[\s\S]", "(?s:.)")
-    return re.compile(rf"(?=(?s:.{{0,{length_max}}})\Z)(?:{quick})").fullmatch
+    return Shape(check, description, tests or {})
 
 
 def text(pattern: str, length_max: int, en: str, zh: str) -> Shape:
-    """Return the shape of a string that matches a pattern in full."""
-    description = ["text", pattern, length_max, en, zh]
-    return _simple(_matching(pattern, length_max), en, zh, description)
+    """Return the shape of a string that matches a pattern in full.
+
+    Args:
+        pattern: In the part of the syntax that Python and JavaScript share.
+        length_max: In characters.
+        en: What is expected.
+        zh: The same.
+    """
+    matches = re.compile(pattern).fullmatch
+
+    def holds(value: Any) -> bool:
+        is_fit = isinstance(value, str) and len(value) <= length_max
+        return is_fit and matches(value) is not None
+
+    return _simple(holds, en, zh, ["text", pattern, length_max, en, zh])
 
 
-def where(name: str, holds: Callable[[str], bool], en: str, zh: str) -> Shape:
+def where(name: str, test: Callable[[str], bool], en: str, zh: str) -> Shape:
     """Return the shape of a string of which something holds.
 
     Args:
         name: What the page calls the same test.
-        holds: The test.
+        test: The test.
         en: What is expected.
         zh: The same.
     """
 
-    def accepts(value: Any) -> bool:
-        return isinstance(value, str) and holds(value)
+    def holds(value: Any) -> bool:
+        return isinstance(value, str) and test(value)
 
-    return _simple(accepts, en, zh, ["where", name, en, zh])
+    return _simple(holds, en, zh, ["where", name, en, zh], {name: test})
 
 
 def named(name: str, check: Check) -> Shape:
@@ -140,19 +151,19 @@ def named(name: str, check: Check) -> Shape:
             return False
         return True
 
-    return Shape(check, ["named", name], accepts)
+    return Shape(check, ["named", name], {name: accepts})
 
 
 def integer(least: int = -INTEGER_MAX, most: int = INTEGER_MAX) -> Shape:
     """Return the shape of an integer within bounds."""
     bounds = f"{least} .. {most}"
 
-    def accepts(value: Any) -> bool:
+    def holds(value: Any) -> bool:
         is_integer = isinstance(value, int) and not isinstance(value, bool)
         return is_integer and least <= value <= most
 
     en, zh = f"an integer in {bounds}", f" {bounds} 内的整数"
-    return _simple(accepts, en, zh, ["integer", least, most])
+    return _simple(holds, en, zh, ["integer", least, most])
 
 
 def one_of(choices: Collection[str]) -> Shape:
@@ -160,38 +171,30 @@ def one_of(choices: Collection[str]) -> Shape:
     known = frozenset(choices)
     listed = " | ".join(sorted(known))
 
-    return _simple(known.__contains__, listed, f" {listed}", ["choice", sorted(known)])
+    def holds(value: Any) -> bool:
+        return isinstance(value, str) and value in known
+
+    return _simple(holds, listed, f" {listed}", ["choice", sorted(known)])
 
 
 def exactly(expected: Any) -> Shape:
     """Return the shape of one value alone."""
     kind = type(expected)
 
-    def accepts(value: Any) -> bool:
+    def holds(value: Any) -> bool:
         return type(value) is kind and bool(value == expected)
 
-    return _simple(accepts, shown(expected), f" {shown(expected)}", ["exactly", expected])
+    return _simple(holds, shown(expected), f" {shown(expected)}", ["exactly", expected])
 
 
 def nullable(shape: Shape) -> Shape:
     """Return the shape of null or a value of a shape."""
-    inner = shape.holds
 
     def check(value: Any, path: str) -> None:
         if value is not None:
             shape.check(value, path)
 
-    def accepts(value: Any) -> object:
-        return value is None or inner(value)
-
-    return Shape(check, ["nullable", shape.description], accepts)
-
-
-def _are_digests(values: list[Any]) -> bool:
-    """Return whether all of a list are digests, as `digest` says of one: proofs have many."""
-    joined = "".join(values)
-    is_each = {DIGEST_LENGTH}.issuperset(map(len, values))
-    return is_each and bytes.fromhex(joined).hex() == joined
+    return Shape(check, ["nullable", shape.description], shape.tests)
 
 
 def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
@@ -206,38 +209,25 @@ def array(shape: Shape, length_max: int, *, is_set: bool = False) -> Shape:
         if is_set and value != sorted(set(value)):
             raise shape_error(path, value, "sorted items without repetition", "已排序且不重复的项")
 
-    inner = shape.holds
-    all_hold: Accepts = _are_digests if shape is digest else lambda value: all(map(inner, value))
-
-    def accepts(value: Any) -> object:
-        is_fit = isinstance(value, list) and len(value) <= length_max and all_hold(value)
-        return is_fit and not (is_set and value != sorted(set(value)))
-
-    return Shape(check, ["array", shape.description, length_max, is_set], accepts)
+    return Shape(check, ["array", shape.description, length_max, is_set], shape.tests)
 
 
 def table(key_pattern: str, shape: Shape, length_max: int) -> Shape:
     """Return the shape of an object of any names of a pattern with values of one shape."""
-    compiled = re.compile(key_pattern)
+    matches = re.compile(key_pattern).fullmatch
 
     def check(value: Any, path: str) -> None:
         if not isinstance(value, dict) or len(value) > length_max:
             most = f"an object of at most {length_max} members"
             raise shape_error(path, value, most, f"最多 {length_max} 个成员的对象")
         for key, item in value.items():
-            if not compiled.fullmatch(key):
+            if not matches(key):
                 raise shape_error(
                     path, key, f"names like {key_pattern}", f"形如 {key_pattern} 的名称"
                 )
             shape.check(item, f"{path}.{shown(key)}")
 
-    matches, inner = compiled.fullmatch, shape.holds
-
-    def accepts(value: Any) -> bool:
-        is_fit = isinstance(value, dict) and len(value) <= length_max
-        return is_fit and all(map(matches, value)) and all(map(inner, value.values()))
-
-    return Shape(check, ["table", key_pattern, shape.description, length_max], accepts)
+    return Shape(check, ["table", key_pattern, shape.description, length_max], shape.tests)
 
 
 def members(value: Any, path: str, required: Collection[str], optional: Collection[str]) -> None:
@@ -269,15 +259,8 @@ def obj(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = No
         for name, item in value.items():
             checks[name](item, f"{path}.{name}" if path else name)
 
-    needed = frozenset(required)
-    known = {name: shape.holds for name, shape in (*required.items(), *others.items())}
-
-    def accepts(value: Any) -> bool:
-        is_whole = isinstance(value, dict) and needed <= value.keys()
-        # A name that is not known raises KeyError.
-        return is_whole and all(map(call, map(known.__getitem__, value), value.values()))
-
-    return Shape(check, ["object", describe(required), describe(others)], accepts)
+    tests = _tests_of((*required.values(), *others.values()))
+    return Shape(check, ["object", describe(required), describe(others)], tests)
 
 
 def describe(shapes: Mapping[str, Shape]) -> dict[str, Description]:
@@ -321,7 +304,7 @@ instant = where(
 )
 day = where("day", _is_day, "a date like 2026-11-23", "形如 2026-11-23 的日期")
 digest = text(
-    rf"[0-9a-f]{{{DIGEST_LENGTH}}}",
+    DIGEST_PATTERN,
     DIGEST_LENGTH,
     "64 lower-case hex digits",
     " 64 位小写十六进制数字",
