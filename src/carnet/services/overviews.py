@@ -15,7 +15,7 @@ from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack, Severity
 from carnet.rules.decision import Conformity
 from carnet.services.approvals import confirmed_parameters
-from carnet.services.dossiers import Dossiers, Judged, dossiers_of
+from carnet.services.dossiers import Confirmed, Dossiers, Judged, dossiers_of
 from carnet.services.reviewing import NotReviewed, Review
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
@@ -89,35 +89,51 @@ def overview_of(
     judged: Mapping[str, Sequence[Judged]],
     not_reviewed: Iterable[NotReviewed],
     as_of: date,
-    shown_max: int = SHOWN_MAX,
 ) -> Overview:
-    """Return a review at a glance, with what stands behind the listings that are shown.
+    """Return a review of a workspace at a glance.
 
     Args:
         workspace: The workspace.
         judged: The decisions, by listing.
         not_reviewed: The listings that no pack decided.
         as_of: The day of the review.
-        shown_max: How many listings are shown.
 
     Raises:
         LedgerFatalError: A stored confirmation of an officer does not verify.
     """
-    listings = [*(_reviewed(name, found) for name, found in judged.items())]
+    with reading(workspace.engine) as connection:
+        facts = list(current_facts(connection))
+    return overview_among(
+        facts, judged, not_reviewed, as_of, lambda pack: confirmed_parameters(workspace, pack)
+    )
+
+
+def overview_among(
+    facts: Collection[Fact],
+    judged: Mapping[str, Sequence[Judged]],
+    not_reviewed: Iterable[NotReviewed],
+    as_of: date,
+    confirmed: Confirmed,
+    shown_max: int = SHOWN_MAX,
+) -> Overview:
+    """Return a review at a glance, with what stands behind the listings that are shown.
+
+    Args:
+        facts: The facts that decided.
+        judged: The decisions, by listing.
+        not_reviewed: The listings that no pack decided.
+        as_of: The day of the review.
+        confirmed: Returns what officers confirmed of a pack.
+        shown_max: How many listings are shown.
+    """
+    listings = [_reviewed(name, found) for name, found in judged.items()]
     listings += [
         Reviewed(each.listing_id, "undetermined", (), each.reason) for each in not_reviewed
     ]
     counts = Counter(each.verdict for each in listings)
     listings.sort(key=lambda each: (RANKS[each.verdict], each.listing_id))
     shown = listings[:shown_max]
-    with reading(workspace.engine) as connection:
-        facts = list(current_facts(connection))
-    dossiers = dossiers_of(
-        {each.listing_id: each.judged for each in shown},
-        facts,
-        lambda pack: confirmed_parameters(workspace, pack),
-        as_of,
-    )
+    behind = {each.listing_id: each.judged for each in shown}
     decided = [one for found in judged.values() for one in found]
     packs = {(one.pack.id, one.pack.version): one.pack for one in decided}
     return Overview(
@@ -126,7 +142,7 @@ def overview_of(
         Counter(finding.severity for one in decided for finding in one.decision.findings),
         tuple(packs[name] for name in sorted(packs)),
         tuple(_named(shown, facts)),
-        dossiers,
+        dossiers_of(behind, facts, confirmed, as_of),
     )
 
 

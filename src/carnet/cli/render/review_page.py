@@ -20,8 +20,8 @@ from carnet.rules.decision import Finding, RuleError
 from carnet.services.dossiers import Judged
 from carnet.services.findings import FindingKey, TrackedFinding, key_of
 from carnet.services.overviews import Overview, Reviewed
-from carnet.services.what_if import WhatIf
-from carnet.services.words import SEVERITIES
+from carnet.services.what_if import NO_DECISION, WhatIf
+from carnet.services.words import PACK_STATUSES, SEVERITIES
 
 _GRAVEST_FIRST: Final = ("blocking", "major", "minor", "info")
 _DECISIVE: Final = frozenset({"blocking", "major"})
@@ -54,12 +54,15 @@ def review_page(page: ReviewPage) -> Iterator[str]:
     yield head(title, LANGUAGE_TAGS[page.language], STYLE)
     skip = escape(write.t("Skip to the result", "跳到结果"))
     yield f'<body>\n<a class="skip" href="#summary">{skip}</a>\n'
-    yield f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(write.say(_PURPOSE))}</p>\n</header>\n"
+    purpose = _PURPOSE if page.what_if is None else NO_DECISION
+    notice = ' class="notice" role="note"' if page.what_if is not None else ""
+    yield f"<header>\n<h1>{escape(title)}</h1>\n<p{notice}>{escape(write.say(purpose))}</p>\n"
+    yield "</header>\n"
     yield from _contents(page, write)
     yield "<main>\n"
-    yield from _summary(overview, write)
     if page.what_if is not None:
         yield from what_if_lines(page.what_if, write)
+    yield from _summary(overview, write)
     yield from _listings(page, write)
     yield from matrix_lines(overview, write)
     yield from strip_lines(overview, write)
@@ -73,8 +76,8 @@ _PURPOSE: Final = Text(
     "目标市场要求的文件在审核日是否齐备、有效且范围相符。本页本身不构成证明：判定保存在工作区中。",
 )
 _SECTIONS: Final = {
-    "summary": Text("Result", "结果"),
     "what-if": Text("What would change", "将发生的变化"),
+    "summary": Text("Result", "结果"),
     "missing": Text("What is missing, by listing", "各上架商品的缺失项"),
     "admitted": Text("Admitted listings", "准入的上架商品"),
     "matrix": Text("Required documents", "所需文件"),
@@ -276,7 +279,7 @@ def _packs(overview: Overview, write: Writer) -> Iterator[str]:
         cells = (
             cell(escape(f"{pack.id} {pack.version}"), "th", scope="row"),
             _text(write.say(pack.title)),
-            _text(pack.status),
+            _text(write.say(PACK_STATUSES[pack.status])),
             cell(f"<code>{pack.digest.hex()}</code>"),
         )
         yield row(cells)

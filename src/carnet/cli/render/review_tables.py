@@ -164,6 +164,13 @@ def strip_lines(overview: Overview, write: Writer) -> Iterator[str]:
             f"另有 {dossiers.further} 份证书未绘出；请运行 `carnet certificates calendar`。",
         )
         yield f"<p><strong>{escape(told)}</strong></p>\n"
+    if not (dossiers.strips or dossiers.steady):
+        told = write.t(
+            "No pack that decided tells the status of a certificate.",
+            "作出判定的规则包均未给出证书状态。",
+        )
+        yield f"<p>{escape(told)}</p>\n"
+        return
     told = write.t(
         f"{dossiers.steady} other documents have no end on record and are valid today and at the "
         "end of the period.",

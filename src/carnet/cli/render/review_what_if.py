@@ -12,7 +12,7 @@ from carnet.core.text import Language
 from carnet.rules.decision import Conformity, Finding
 from carnet.services.overviews import RANKS
 from carnet.services.what_if import NO_DECISION, Comparison, Point, Trial, WhatIf
-from carnet.services.words import ADMISSIONS, CONFORMITIES, SEVERITIES
+from carnet.services.words import ADMISSIONS, CONFORMITIES, PACK_STATUSES, SEVERITIES
 
 COLUMNS: Final = (
     *("is_decision", "as_of", "what_if", "listing", "before", "after", "change"),
@@ -28,7 +28,8 @@ def _verdict(verdict: Conformity | None, write: Writer) -> str:
 
 def _trial(trial: Trial, write: Writer) -> str:
     pack = trial.pack
-    title = f"{pack.id} {pack.version} [{pack.status}] {write.say(pack.title)}"
+    status = write.say(PACK_STATUSES[pack.status])
+    title = f"{pack.id} {pack.version} [{status}] {write.say(pack.title)}"
     if trial.replaces is None:
         return title + write.t("; counts in addition", "；另行适用")
     other = f"{trial.replaces.id} {trial.replaces.version}"
@@ -138,7 +139,7 @@ def _cells(change: str, point: Point, write: Writer) -> dict[str, str]:
 def what_if_lines(found: WhatIf, write: Writer) -> Iterator[str]:
     """Yield the part of the page that stands first of all: no decision, and what would change."""
     yield f'<h2 id="what-if">{escape(write.t("What would change", "将发生的变化"))}</h2>\n'
-    yield f'<p class="notice" role="note">{escape(write.say(NO_DECISION))}</p>\n<ul>\n'
+    yield "<ul>\n"
     for trial in found.trials:
         yield f"<li>{escape(_trial(trial, write))}</li>\n"
     yield f"</ul>\n<p>{escape(_sums(found, write))}</p>\n"
