@@ -15,6 +15,11 @@ ADMISSIONS: Final = {
     "nonconforming": Text("reject", "拒绝"),
 }
 """What a verdict means for a listing."""
+PACK_STATUSES: Final = {
+    "draft": Text("draft", "草案"),
+    "released": Text("released", "已发布"),
+    "proposal": Text("proposal", "提案"),
+}
 SEVERITIES: Final = {
     "blocking": Text("blocking", "阻断"),
     "major": Text("major", "重大"),
