@@ -364,7 +364,9 @@ def foresee(
     effects: dict[LawChange, list[Effect]] = {change: [] for change in changes}
     for day, some in sorted(by_day.items()):
         runs = _day(pack, day, some, confirmed)
-        for case in cases if runs is not None else ():
+        if runs is None:
+            continue
+        for case in cases:
             for change, effect in runs.effects(case):
                 effects[change].append(effect)
     return [

@@ -140,7 +140,8 @@ def _of_parameter(parameter: Parameter, after: date, until: date) -> Iterator[La
     for day in _turns(parameter.values, after, until):
         old = value_in_force(parameter, day - ONE_DAY)
         new = value_in_force(parameter, day)
-        before, now = old and old.value, new and new.value
+        before = old.value if old is not None else None
+        now = new.value if new is not None else None
         if before != now:
             what: What = "begins" if old is None else "ends" if new is None else "changes"
             yield _change_of(parameter, what, day, before, now)

@@ -22,6 +22,7 @@ from carnet.cli.commands import (
     findings,
     keeper,
     key,
+    law,
     ledger,
     pack,
     passport,
@@ -91,6 +92,7 @@ explain.register(app)
 findings.register(app)
 keeper.register(app)
 key.register(app)
+law.register(app)
 ledger.register(app)
 pack.register(app)
 passport.register(app)

@@ -124,9 +124,10 @@ class CertificateLine:
         None where the end of the window, or the time that the laboratory needs, is not known.
         """
         plan, last = self.plan, self.last_day.value
-        if plan is None or not isinstance(last, date):
+        lead = plan.fields["lab_lead_days"] if plan is not None else None
+        if not isinstance(lead, int) or not isinstance(last, date):
             return None
-        return last - timedelta(days=int(plan.fields["lab_lead_days"]))
+        return last - timedelta(days=lead)
 
     @property
     def causes(self) -> tuple[str, ...]:
