@@ -19,10 +19,10 @@ from carnet.core.canonical import canonical
 from carnet.ledger.page import page_digest, verify_page
 from carnet.ledger.policy import STEPS
 from tests.browser.conftest import ROOT, VERIFY_PAGE, StaticPage
+from tests.browser.contrasts import CONTRAST_LEAST, CONTRASTS
 from tests.fixtures_ledger import DAY, LedgerWorld
 
 OpenPage = Callable[..., StaticPage]
-CONTRAST_LEAST = 4.5
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(1)</script>"
 
 
@@ -255,27 +255,6 @@ def test_page__can_be_used_with_the_keyboard_alone(
     unnamed = """[...document.querySelectorAll('input, textarea, button')].filter((each) =>
         !each.labels?.length && !each.textContent.trim()).map((each) => each.id)"""
     assert page.evaluate(unnamed) == []
-
-
-CONTRASTS = """() => {
-    const numbers = (text) => text.match(/[0-9.]+/g).map(Number);
-    const light = (text) => numbers(text).slice(0, 3).map((each) => each / 255)
-        .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, each, index) => sum + each * [0.2126, 0.7152, 0.0722][index], 0);
-    const ground = (element) => {
-        const text = getComputedStyle(element).backgroundColor;
-        const isClear = numbers(text)[3] === 0 || text === 'transparent';
-        return isClear && element.parentElement ? ground(element.parentElement) : text;
-    };
-    const texts = [...document.querySelectorAll('body *')].filter((each) =>
-        each.checkVisibility() && [...each.childNodes].some((node) =>
-            node.nodeType === 3 && node.textContent.trim()));
-    return texts.map((each) => {
-        const pair = [light(getComputedStyle(each).color), light(ground(each))];
-        const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-        return [ratio, each.textContent.trim().slice(0, 40)];
-    });
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -160,12 +160,13 @@ def _listings(page: ReviewPage, write: Writer) -> Iterator[str]:
         ("Market", "市场"),
         ("Decided by", "判定规则包"),
     )
-    yield f"<table>\n{table_head(write.t(*names) for names in columns)}<tbody>\n"
+    yield wide("", by="admitted") + "<table>\n"
+    yield f"{table_head(write.t(*names) for names in columns)}<tbody>\n"
     for each in admitted:
         packs = write.list(dict.fromkeys(one.pack.id for one in each.judged))
         told = (f"{each.product_id} {each.model}", each.market, packs)
         yield row([cell(escape(each.listing_id), "th", scope="row"), *map(_text, told)])
-    yield "</tbody>\n</table>\n"
+    yield "</tbody>\n</table>\n</div>\n"
 
 
 def _text(told: str) -> str:
@@ -273,8 +274,8 @@ _SUPPLY: Final = Text(
 
 def _packs(overview: Overview, write: Writer) -> Iterator[str]:
     columns = (("Pack", "规则包"), ("Title", "名称"), ("Status", "状态"), ("Digest", "摘要"))
-    yield _heading("packs", write)
-    yield f"<table>\n{table_head(write.t(*names) for names in columns)}<tbody>\n"
+    yield _heading("packs", write) + wide("", by="packs") + "<table>\n"
+    yield f"{table_head(write.t(*names) for names in columns)}<tbody>\n"
     for pack in overview.packs:
         cells = (
             cell(escape(f"{pack.id} {pack.version}"), "th", scope="row"),
@@ -283,4 +284,4 @@ def _packs(overview: Overview, write: Writer) -> Iterator[str]:
             cell(f"<code>{pack.digest.hex()}</code>"),
         )
         yield row(cells)
-    yield "</tbody>\n</table>\n"
+    yield "</tbody>\n</table>\n</div>\n"

@@ -17,7 +17,7 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;border:1px solid #
 thead th{background:#eee}
 small{font-size:.8rem;color:#444;overflow-wrap:anywhere}
 code{font-size:.8rem;overflow-wrap:anywhere}
-.wide{overflow-x:auto}
+.wide{overflow-x:auto;position:relative}
 .wide:focus{outline:3px solid #0b4a8f}
 .good{color:#00521f;background:#e6f4ea}
 .bad{color:#8a0000;background:#fdeaea}
