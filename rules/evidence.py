@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
-from carnet.rules.ast import Rule, Severity
+from carnet.rules.ast import Rule
 from carnet.rules.case import Bindings, Case
 from carnet.rules.finding import Prepared, prepare
 from carnet.rules.given import FactKey
@@ -36,7 +36,6 @@ class Requirement:
 
     Args:
         rule: The rule.
-        severity: How grave it is where the document is missing.
         table: The decision table.
         row: Its row.
         name: What is asked for.
@@ -47,7 +46,6 @@ class Requirement:
     """
 
     rule: str
-    severity: Severity
     table: str
     row: str
     name: Text
@@ -108,7 +106,6 @@ def _requirement(
     act = row.fields.get("act")
     return Requirement(
         rule.id,
-        rule.severity,
         row.type,
         row.id,
         _name(rule, row),

@@ -12,7 +12,7 @@ from typing import Final
 
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
-from carnet.rules.ast import Pack, Severity
+from carnet.rules.ast import Pack
 from carnet.rules.decision import Conformity
 from carnet.services.approvals import confirmed_parameters
 from carnet.services.dossiers import Confirmed, Dossiers, Judged, dossiers_of
@@ -64,7 +64,7 @@ class Overview:
 
     as_of: date
     counts: Mapping[Conformity, int]
-    severities: Mapping[Severity, int]
+    severities: Mapping[str, int]
     packs: tuple[Pack, ...]
     shown: tuple[Reviewed, ...]
     dossiers: Dossiers

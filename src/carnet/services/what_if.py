@@ -292,8 +292,8 @@ def _compare(name: str, before: Sequence[Judged], after: Sequence[Judged]) -> Co
 
 def _points(judged: Iterable[Judged]) -> Iterator[Point]:
     for each in judged:
-        for said in (*each.decision.findings, *each.decision.errors):
-            yield Point(each.pack, said)
+        yield from (Point(each.pack, said) for said in each.decision.findings)
+        yield from (Point(each.pack, said) for said in each.decision.errors)
 
 
 def _beyond(points: Iterable[Point], others: Iterable[Point]) -> tuple[Point, ...]:

@@ -100,8 +100,8 @@ def _matrix_cell(one: Cell | None, write: Writer) -> str:
     if one is None:
         told = escape(write.t("not asked for", "不要求"))
         return cell(f'<span class="unseen">{told}</span>')
-    parts = [] if one.requirement.state == "met" else [(one.requirement.state, "")]
-    parts += _by_status(one.documents)
+    state = one.requirement.state
+    parts = [*([] if state == "met" else [(state, "")]), *_by_status(one.documents)]
     told = "".join(
         f'<div class="{write.tone(status)}">{write.status(status)} '
         f"<small>{escape(ids)}</small></div>"
