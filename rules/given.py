@@ -4,9 +4,11 @@ Source: docs/spec/pack-format.md, PF-4.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
@@ -137,26 +139,25 @@ def key_facts(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
     Raises:
         InputError: A fact stands twice or holds what no engine can compare safely.
     """
-    result = by_key(facts)
-    check_facts(result.values(), result.values())
-    return result
-
-
-def by_key(facts: Iterable[Fact]) -> dict[FactKey, Fact]:
-    """Return facts by type and id, not checked.
-
-    Raises:
-        InputError: A fact stands twice.
-    """
     listed = list(facts)
     result = {(fact.type, fact.id): fact for fact in listed}
     if len(result) < len(listed):
-        seen: set[FactKey] = set()
-        for fact in listed:
-            if (fact.type, fact.id) in seen:
-                raise _fault(fact, "it stands twice", "该事实重复出现")
-            seen.add((fact.type, fact.id))
+        refuse_twice(listed)
+    check_facts(listed, listed)
     return result
+
+
+def refuse_twice(facts: Iterable[Fact]) -> None:
+    """Refuse the first fact that stands twice among some.
+
+    Raises:
+        InputError: One does.
+    """
+    seen: set[FactKey] = set()
+    for fact in facts:
+        if (fact.type, fact.id) in seen:
+            raise _fault(fact, "it stands twice", "该事实重复出现")
+        seen.add((fact.type, fact.id))
 
 
 def check_facts(facts: Iterable[Fact], given: Iterable[Fact]) -> None:
@@ -172,13 +173,28 @@ def check_facts(facts: Iterable[Fact], given: Iterable[Fact]) -> None:
     """
     source = iter(facts)
     while some := list(islice(source, _FACTS_AT_ONCE)):
-        alike: dict[tuple[str, tuple[str, ...]], list[Iterable[object]]] = defaultdict(list)
+        by_type: dict[str, list[_Fields]] = defaultdict(list)
         for fact in some:
-            fields = fact.fields
-            alike[fact.type, tuple(fields)].append(fields.values())
-        if not all(_are_in_order(*names, rows) for names, rows in alike.items()):
+            by_type[fact.type].append(fact.fields)
+        if not all(map(_are_usable, by_type, by_type.values())):
             for fact in given:
                 check_fact(fact)
+
+
+_Fields = Mapping[str, object]
+
+
+def _are_usable(fact_type: str, listed: Sequence[_Fields]) -> bool:
+    """Return whether facts of a type, given as their fields, are in order."""
+    # Most facts of a type have the same fields: to fetch these is faster than to ask for them.
+    names = tuple(listed[0])
+    if len(names) > 1 and set(map(len, listed)) == {len(names)}:
+        with suppress(KeyError):
+            return _are_in_order(fact_type, names, list(map(itemgetter(*names), listed)))
+    alike: dict[tuple[str, ...], list[Iterable[object]]] = defaultdict(list)
+    for fields in listed:
+        alike[tuple(fields)].append(fields.values())
+    return all(_are_in_order(fact_type, names, rows) for names, rows in alike.items())
 
 
 def _are_in_order(fact_type: str, names: tuple[str, ...], rows: Iterable[Iterable[object]]) -> bool:
