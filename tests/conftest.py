@@ -1,11 +1,14 @@
 """Fixtures that several test folders share, one module for each part."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from carnet.cli import language
+
+TESTS = Path(__file__).parent
 
 pytest_plugins = [
     "tests.fixtures_chain",
@@ -20,6 +23,24 @@ pytest_plugins = [
 # How long one example takes tells about the machine and what else it does, not about Carnet.
 settings.register_profile("carnet", deadline=None)
 settings.load_profile("carnet")
+
+LONG = (
+    "differential/test_rules_spark.py",
+    "faults/test_anchor_crash.py",
+    "unit/test_passports.py",
+    "unit/test_credit_passport_pack.py",
+    "browser/test_verify_html_equal.py",
+    "browser/test_verify_html.py",
+    "faults/test_erase_crash.py",
+    "faults/test_append_faults.py",
+)
+"""Modules that take longest, as pytest's --durations tells them, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long modules: one that begins last keeps one process busy alone."""
+    places = {TESTS / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
 @pytest.fixture(autouse=True)

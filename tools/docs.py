@@ -39,21 +39,41 @@ def command_paths() -> list[tuple[str, ...]]:
     return list(walk(typer.main.get_command(app), ()))
 
 
-def help_of(path: tuple[str, ...]) -> str:
-    """Return the English help of a command as a terminal of 88 columns shows it."""
+HELPS = """
+import contextlib, io, json, sys
+from carnet.cli.main import main
+texts = []
+for path in json.load(sys.stdin):
+    sys.argv = ["carnet", *path, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
+        main()
+    texts.append(text.getvalue())
+print(json.dumps(texts))
+"""
+
+
+def helps_of(paths: list[tuple[str, ...]]) -> list[str]:
+    """Return the English help of some commands as a terminal of 88 columns shows it."""
     env = {**os.environ, "COLUMNS": "88", "CARNET_LANG": "en", "NO_COLOR": "1", "TERM": "dumb"}
-    code = "from carnet.cli.main import main; import sys; sys.argv[0] = 'carnet'; main()"
-    command = [sys.executable, "-c", code, *path, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
-    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    done = subprocess.run(
+        [sys.executable, "-c", HELPS],
+        input=json.dumps(paths),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
+    )
+    texts: list[str] = json.loads(done.stdout)
+    return ["\n".join(line.rstrip() for line in text.strip().splitlines()) for text in texts]
 
 
 def commands_page() -> str:
     """Return docs/commands.md."""
     parts = ["# Commands", "", "Generated from the help texts by `python3 dev.py docs`.", ""]
-    for path in command_paths():
+    paths = command_paths()
+    for path, text in zip(paths, helps_of(paths), strict=True):
         name = " ".join(("carnet", *path))
-        parts += [f"## {name}", "", "```text", help_of(path), "```", ""]
+        parts += [f"## {name}", "", "```text", text, "```", ""]
     return "\n".join(parts)
 
 

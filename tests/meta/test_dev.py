@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("demo", "test", "lint", "type", "bench", "differential", "docs", "contracts", "audit",
-         "fuzz", "chaos")  # fmt: skip
+NAMES = ("demo", "test", "coverage", "lint", "type", "bench", "differential", "docs", "contracts",
+         "audit", "fuzz", "chaos")  # fmt: skip
 
 
 def dev(*words: str) -> "subprocess.CompletedProcess[str]":
