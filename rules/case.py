@@ -382,14 +382,38 @@ def assemble(
     return list(cases), given
 
 
-def cases_of(
-    run: Run, facts: Iterable[Fact], ids: Collection[str], earlier: Iterable[Fact] = ()
-) -> list[Case]:
-    """Return some of the cases, by id, out of facts that were checked when they were decided."""
-    index = _Index(tuple(facts), earlier, run.pack.paths)
-    steps = _steps(run.pack, index)
-    anchors = (one for one in index.of_type(run.pack.case.fact_type) if one.id in ids)
-    return [_case(run, one, steps, index) for one in anchors]
+def types_read(packs: Iterable[Pack]) -> frozenset[str]:
+    """Return the types of the given facts that the cases of some packs are made of."""
+    found: set[str] = set()
+    for pack in packs:
+        found |= {pack.case.fact_type, *(fact_type for _, _, fact_type in pack.case.named)}
+        for path in pack.paths:
+            found |= {path.fact_type, *(link.far_type for link in path.links)}
+    return frozenset(found & FACT_TYPES.keys())
+
+
+class CaseFinder:
+    """Finds single cases among facts that were checked when they were decided.
+
+    What packs of earlier stages decided is not among these facts: a pack that comes after others
+    has no case here.
+
+    Args:
+        packs: The packs whose cases are asked for.
+        facts: The facts, in any order.
+    """
+
+    def __init__(self, packs: Iterable[Pack], facts: Iterable[Fact]) -> None:
+        paths = [path for pack in packs for path in pack.paths]
+        self._index = _Index(tuple(facts), (), paths)
+
+    def cases(self, run: Run, ids: Collection[str]) -> list[Case]:
+        """Return those cases of a pack that have one of some ids, by id."""
+        if run.pack.after:
+            return []
+        steps = _steps(run.pack, self._index)
+        anchors = self._index.of_type(run.pack.case.fact_type)
+        return [_case(run, one, steps, self._index) for one in anchors if one.id in ids]
 
 
 def on_other_day(case: Case, run: Run) -> Case:

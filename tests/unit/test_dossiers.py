@@ -5,10 +5,10 @@ from datetime import date
 import pytest
 
 from carnet.rules.ast import Pack
-from carnet.rules.case import cases_of, on_other_day
+from carnet.rules.case import Case, CaseFinder, Run, on_other_day, types_read
 from carnet.rules.evidence import Requirement, requirements_of
 from carnet.rules.run import start_run
-from carnet.services.dossiers import Cell, Dossiers, Strip, document_status, dossiers_of
+from carnet.services.dossiers import Cell, Dossiers, Strip, document_status, dossiers_of, packs_of
 from carnet.services.overviews import overview_among
 from carnet.services.reviewing import newest_packs
 from tests.fixtures_review import (
@@ -41,9 +41,13 @@ def strip_of(dossiers: Dossiers, certificate: str) -> Strip:
     return found
 
 
+def cases_of(run: Run, ids: list[str]) -> list[Case]:
+    return CaseFinder([run.pack], sample().facts).cases(run, ids)
+
+
 def requirements(pack: Pack, listing: str, *, is_confirmed: bool) -> dict[str, Requirement]:
     confirmed = confirm_all(pack) if is_confirmed else frozenset()
-    (case,) = cases_of(start_run(pack, AS_OF, confirmed), sample().facts, [listing])
+    (case,) = cases_of(start_run(pack, AS_OF, confirmed), [listing])
     return {one.row: one for one in requirements_of(case)}
 
 
@@ -87,7 +91,7 @@ def test_requirements__rest_on_rows_that_officers_have_not_confirmed(eu_ce: Pack
 
 def test_requirements__of_a_listing_that_is_no_case_are_none(eu_ce: Pack) -> None:
     run = start_run(eu_ce, AS_OF, confirm_all(eu_ce))
-    (case,) = cases_of(run, sample().facts, ["LST-LED-01-US-L"])
+    (case,) = cases_of(run, ["LST-LED-01-US-L"])
     assert requirements_of(case) == []
 
 
@@ -138,8 +142,8 @@ def test_strip__cannot_be_told_where_officers_have_not_confirmed() -> None:
 def test_case_on_another_day__is_the_case_that_would_be_assembled(eu_ce: Pack) -> None:
     confirmed = confirm_all(eu_ce)
     today, later = (start_run(eu_ce, day, confirmed) for day in (AS_OF, date(2027, 8, 1)))
-    (case,) = cases_of(today, sample().facts, ["LST-HEL-03-EU-L"])
-    (other,) = cases_of(later, sample().facts, ["LST-HEL-03-EU-L"])
+    (case,) = cases_of(today, ["LST-HEL-03-EU-L"])
+    (other,) = cases_of(later, ["LST-HEL-03-EU-L"])
     moved = on_other_day(case, later)
     certificate = case.by_key["certificate", "CRT-026"]
     assert document_status(certificate, case).status == "window_open"
@@ -164,3 +168,11 @@ def test_overview__counts_every_listing_and_shows_the_worst_first() -> None:
     assert fewer.severities == overview.severities
     assert [each.listing_id for each in fewer.shown] == ["LST-CHG-02-EU-L", "LST-HEL-02-EU"]
     assert set(fewer.dossiers.cells) == {"LST-CHG-02-EU-L", "LST-HEL-02-EU"}
+
+
+def test_overview__rests_on_the_types_that_the_packs_read_and_no_others() -> None:
+    found, types = sample(), types_read(packs_of(sample().judged))
+    fewer = [one for one in found.facts if one.type in types]
+    assert {"sales", "receivable", "unit"} & {one.type for one in found.facts} - types
+    overview = overview_among(fewer, found.judged, [NOT_REVIEWED], AS_OF, confirm_all)
+    assert overview == sample_overview()

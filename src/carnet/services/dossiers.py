@@ -15,7 +15,7 @@ from carnet.core.errors import InputError
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
-from carnet.rules.case import Case, Run, cases_of, on_other_day
+from carnet.rules.case import Case, CaseFinder, Run, on_other_day
 from carnet.rules.decision import Decision
 from carnet.rules.derivation import Derived, derived_field
 from carnet.rules.evidence import Requirement, requirements_of
@@ -140,6 +140,12 @@ def month_ends(day: date, count: int) -> list[date]:
     return ends
 
 
+def packs_of(judged: Mapping[str, Sequence[Judged]]) -> tuple[Pack, ...]:
+    """Return every pack that decided, in the order of their ids and versions."""
+    found = {(one.pack.id, one.pack.version): one.pack for each in judged.values() for one in each}
+    return tuple(found[name] for name in sorted(found))
+
+
 def dossiers_of(
     judged: Mapping[str, Sequence[Judged]],
     facts: Collection[Fact],
@@ -159,10 +165,11 @@ def dossiers_of(
     cells: defaultdict[str, list[Cell]] = defaultdict(list)
     outlooks: dict[str, _Outlook] = {}
     ends = month_ends(as_of, MONTHS)
+    finder = CaseFinder(packs_of(judged), facts)
     for pack, day, decisions in _by_pack(judged):
         trusted = confirmed(pack)
         later = _Months(pack, ends, trusted)
-        for case in cases_of(start_run(pack, day, trusted), facts, decisions):
+        for case in finder.cases(start_run(pack, day, trusted), decisions):
             cells[case.anchor.id] += _cells(case, decisions[case.anchor.id])
             for one in _outlooks(case, later, outlooks):
                 outlooks[one.certificate.id] = one

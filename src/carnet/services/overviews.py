@@ -13,9 +13,10 @@ from typing import Final
 from carnet.core.text import Text
 from carnet.facts.fact import Fact
 from carnet.rules.ast import Pack
+from carnet.rules.case import types_read
 from carnet.rules.decision import Conformity
 from carnet.services.approvals import confirmed_parameters
-from carnet.services.dossiers import Confirmed, Dossiers, Judged, dossiers_of
+from carnet.services.dossiers import Confirmed, Dossiers, Judged, dossiers_of, packs_of
 from carnet.services.reviewing import NotReviewed, Review
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
@@ -101,8 +102,9 @@ def overview_of(
     Raises:
         LedgerFatalError: A stored confirmation of an officer does not verify.
     """
+    types = types_read(packs_of(judged))
     with reading(workspace.engine) as connection:
-        facts = list(current_facts(connection))
+        facts = list(current_facts(connection, types | {"listing", "product"}))
     return overview_among(
         facts, judged, not_reviewed, as_of, lambda pack: confirmed_parameters(workspace, pack)
     )
@@ -135,12 +137,11 @@ def overview_among(
     shown = listings[:shown_max]
     behind = {each.listing_id: each.judged for each in shown}
     decided = [one for found in judged.values() for one in found]
-    packs = {(one.pack.id, one.pack.version): one.pack for one in decided}
     return Overview(
         as_of,
         {verdict: counts[verdict] for verdict in RANKS},
         Counter(finding.severity for one in decided for finding in one.decision.findings),
-        tuple(packs[name] for name in sorted(packs)),
+        packs_of(judged),
         tuple(_named(shown, facts)),
         dossiers_of(behind, facts, confirmed, as_of),
     )
