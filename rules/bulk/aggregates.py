@@ -6,7 +6,8 @@ of the first such fact by its id, as the reference meets them.
 Source: docs/spec/pack-format.md, 4.3; `rules/values.py` is the meaning.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -14,8 +15,8 @@ from carnet.rules.ast import Aggregation, Definition, values_of_definition
 from carnet.rules.bulk.arithmetic import wide, within
 from carnet.rules.bulk.frame import Bound, Columns, Frame, Row
 from carnet.rules.bulk.hits import presence, rests_fact, rests_type
-from carnet.rules.bulk.plan import Computed, Plan
-from carnet.rules.bulk.rests import rests_guarded
+from carnet.rules.bulk.plan import Computed, Plan, table_of
+from carnet.rules.bulk.rests import parameters_read, rests_guarded
 from carnet.rules.bulk.sql import (
     FALSE,
     SQL_TYPES,
@@ -43,34 +44,128 @@ from carnet.rules.reads import DefinitionKey
 Listed = list[tuple[str, Sql]]
 
 
-def add_aggregation(
-    plan: Plan, key: DefinitionKey, definition: Definition, body: Aggregation
-) -> Computed:
-    """Add the table of an aggregation; return how it is compiled."""
-    owner, _ = key
+def over_type(plan: Plan, key: DefinitionKey) -> str:
+    """Return the type of the facts that an aggregation is about."""
+    return _body_of(_definition_of(plan, key)).fact_type
+
+
+def _definition_of(plan: Plan, key: DefinitionKey) -> Definition:
+    return plan.pack.derived[key] if key[0] else plan.pack.measures[key[1]]
+
+
+def _body_of(definition: Definition) -> Aggregation:
+    body = definition.body
+    assert isinstance(body, Aggregation), "the caller chose"
+    return body
+
+
+def add_aggregations(plan: Plan, keys: Sequence[DefinitionKey]) -> dict[DefinitionKey, Computed]:
+    """Add the table of some aggregations of one type, or of the cases.
+
+    It has a row for each case, or each fact of each case, also where nothing is counted.
+
+    Returns:
+        How each is compiled.
+    """
+    owner, relation = keys[0][0], table_of(keys[0])
+    frame = Frame(plan, plan.cases, case_id="case_id")
+    own = frame.join_members(owner) if owner else None
+    if own is not None:
+        frame.bind(owner, owner, own)
+    frame.bind_case()
+    case_id = frame.case_id
+
+    def on(one: Columns) -> list[Sql]:
+        same = [equal(one("case_id"), case_id)]
+        return [*same, equal(one("id"), own.column("id"))] if own is not None else same
+
+    columns, found = _keys(frame, owner), {}
+    for some in _together(plan, keys):
+        query, opened = _grouping(plan, some)
+        row = Row(frame.join(query, "LEFT", on))
+        for key in some:
+            table = Computed.start(key, _definition_of(plan, key), relation)
+            found[key], listed = _finished(frame, table, row, has_open=key in opened)
+            columns += listed
+    plan.add(relation, frame.select(columns))
+    return found
+
+
+def _together(plan: Plan, keys: Sequence[DefinitionKey]) -> list[list[DefinitionKey]]:
+    """Part aggregations into those that one query can work out.
+
+    Of a case, what is about the same facts; of a fact, each has conditions of its own on what it is
+    joined with.
+    """
+    taken = {plan.pack.case.alias, *(alias for alias, _, _ in plan.pack.case.named)}
+    groups: dict[object, list[DefinitionKey]] = {}
+    for key in keys:
+        body = _body_of(_definition_of(plan, key))
+        is_shared = not key[0] and body.alias not in taken
+        groups.setdefault(body.fact_type if is_shared else key, []).append(key)
+    return [*groups.values()]
+
+
+def _grouping(plan: Plan, keys: Sequence[DefinitionKey]) -> tuple[exp.Select, set[DefinitionKey]]:
+    """Return the query that groups the facts, and which aggregations a fact may leave open."""
+    owner = keys[0][0]
     frame = Frame(plan, plan.cases, case_id="case_id")
     if owner:
         frame.bind(owner, owner, frame.join_members(owner))
-    frame.bind(body.alias, body.fact_type, frame.join_members(body.fact_type))
+    over = frame.join_members(over_type(plan, keys[0]))
+    bodies = {key: _body_of(_definition_of(plan, key)) for key in keys}
+    for body in bodies.values():
+        frame.bind(body.alias, body.fact_type, over)
     frame.bind_case()
-    read = plan.reads.of_values(list(values_of_definition(definition)))
-    # What the facts of a computed type rest on, their counting rests on as well.
-    rests = tuple(sorted(read | plan.reads.of_type(body.fact_type)))
-    _, _, over = frame.holder(body.alias)
-    verdicts = [*presence(plan, body.fact_type, over), *line_verdicts(frame, body.when)]
+    columns: Listed = []
+    opened: set[DefinitionKey] = set()
+    kept: list[Sql] = []
+    for key, body in bodies.items():
+        own, open_now, filters = _counted(frame, key, body, over)
+        columns += [(f"{key[1]}${name}", value) for name, value in own]
+        kept.append(filters)
+        if open_now != FALSE:
+            opened.add(key)
+    if TRUE not in kept:
+        frame.where(either(*kept))
+    names = _keys(frame, owner)
+    grouped = frame.select([*names, *columns]).group_by(*(value for _, value in names))
+    return grouped, opened
+
+
+def _counted(
+    frame: Frame, key: DefinitionKey, body: Aggregation, over: Row
+) -> tuple[Listed, Sql, Sql]:
+    """Return the columns of one aggregation, what leaves it open, and which facts add to it."""
+    plan = frame.plan
+    there = presence(plan, body.fact_type, over)
+    verdicts = [*there, *line_verdicts(frame, body.when)]
     holds = all_hold(verdicts)
     taken = worth_of(frame, body.of, guards_of(body.when)) if body.of is not None else None
     open_now = _open(holds, taken)
     columns = _grouped(frame, body, holds, taken, open_now)
+    rests = _rests(plan, key)
     columns += [
         (f"rests${one}", exp.LogicalOr(this=_rests_of(frame, body, over, one))) for one in rests
     ]
     if not rests:
         # A fact that a line excludes adds nothing, not even a parameter it would rest on.
-        frame.where(may_hold(verdicts))
-    keys = _keys(frame, owner)
-    grouped = frame.select([*keys, *columns]).group_by(*(value for _, value in keys))
-    return _finish(plan, key, definition, grouped, rests, is_open=open_now != FALSE)
+        return columns, open_now, may_hold(verdicts)
+    # What a line excludes that rests on nothing itself, no parameter can bring back.
+    lines = zip(body.when, verdicts[len(there) :], strict=True)
+    return (
+        columns,
+        open_now,
+        may_hold([v for one, v in lines if not parameters_read(frame, (one,))]),
+    )
+
+
+def _rests(plan: Plan, key: DefinitionKey) -> tuple[str, ...]:
+    """Return the U parameters that an aggregation may rest on."""
+    definition = _definition_of(plan, key)
+    read = plan.reads.of_values(list(values_of_definition(definition)))
+    # What the facts of a computed type rest on, their counting rests on as well.
+    return tuple(sorted(read | plan.reads.of_type(_body_of(definition).fact_type)))
 
 
 def _rests_of(frame: Frame, body: Aggregation, over: Bound, parameter: str) -> Sql:
@@ -141,62 +236,47 @@ def _function(body: Aggregation, holds: Sql, taken: Worth | None) -> Sql:
 # --- the result -------------------------------------------------------------------------------
 
 
-def _finish(
-    plan: Plan,
-    key: DefinitionKey,
-    definition: Definition,
-    grouped: exp.Select,
-    rests: tuple[str, ...],
-    *,
-    is_open: bool,
-) -> Computed:
-    """Add the table: one row for each case, or each fact of each case, also where nothing is."""
-    body = definition.body
-    assert isinstance(body, Aggregation), "the caller chose"
+def _finished(
+    frame: Frame, table: Computed, found: Row, *, has_open: bool
+) -> tuple[Computed, Listed]:
+    """Return how an aggregation is compiled, and its columns beside the grouped facts.
+
+    Args:
+        frame: The cases, or the facts of a type in each of them.
+        table: Its key, definition and table.
+        found: What was grouped.
+        has_open: Whether a fact may leave it open.
+    """
+    plan, key, definition = frame.plan, table.key, table.definition
+    body = _body_of(definition)
     of_none = body.function in {"min", "max"}
-    had_open = is_open
-    is_open = is_open or plan.members[body.fact_type].may_be_untold
-    info = Computed(
-        key,
-        definition,
-        is_local=False,
+    may_be_untold = plan.members[body.fact_type].may_be_untold
+    is_open = has_open or may_be_untold
+    info = replace(
+        table,
         is_certain=not (is_open or of_none or body.function == "sum"),
         is_absent_only=of_none and not is_open,
         never_absent=not of_none,
-        rests=rests,
+        rests=_rests(plan, key),
     )
-    owner, _ = key
-    frame = Frame(plan, plan.cases, case_id="case_id")
-    own: Row | None = None
-    if owner:
-        own = frame.join_members(owner)
-        frame.bind(owner, owner, own)
     case_id = frame.case_id
-
-    def on(one: Columns) -> list[Sql]:
-        keys = [equal(one("case_id"), case_id)]
-        return [*keys, equal(one("id"), own.column("id"))] if own is not None else keys
-
-    found = Row(frame.join(grouped, "LEFT", on))
     untold: Row | None = None
-    if plan.members[body.fact_type].may_be_untold:
+    if may_be_untold:
         # What cannot be told of the whole type stands before what cannot be told of a fact.
         reason = exp.select("*").from_(relation(f"z_{body.fact_type}", "z"))
         untold = Row(frame.join(reason, "LEFT", lambda one: [equal(one("case_id"), case_id)]))
-    frame.bind_case()
-    columns = _columns(definition, body, _Opened(found, untold, is_open=had_open))
+    columns = _columns(info, body, _Opened(found, key[1], untold, is_open=has_open))
     columns += [
         (
-            f"value$rests${one}",
+            info.column(f"rests${one}"),
             either(
-                coalesced(found.column(f"rests${one}"), FALSE),
+                coalesced(found.column(f"{key[1]}$rests${one}"), FALSE),
                 coalesced(rests_type(frame, body.fact_type, one), FALSE),
             ),
         )
-        for one in rests
+        for one in info.rests
     ]
-    plan.add(info.relation, frame.select([*_keys(frame, owner), *columns]))
-    return info
+    return info, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +285,19 @@ class _Opened:
 
     Args:
         found: The grouped facts.
+        name: The aggregation's name, with which its columns begin.
         untold: The cases in which the facts of the type cannot be told, if there may be any.
         is_open: Whether a single fact may leave it open.
     """
 
     found: Row
+    name: str
     untold: Row | None
     is_open: bool
+
+    def column(self, what: str) -> Sql:
+        """Return a column of the grouped facts."""
+        return self.found.column(f"{self.name}${what}")
 
     @property
     def test(self) -> Sql:
@@ -220,7 +306,7 @@ class _Opened:
         if self.untold is not None:
             tests.append(is_known(self.untold.column("case_id")))
         if self.is_open:
-            tests.append(coalesced(self.found.column("is_open"), FALSE))
+            tests.append(coalesced(self.column("is_open"), FALSE))
         return either(*tests)
 
     def cause(self, language: str, otherwise: Sql) -> Sql:
@@ -230,13 +316,13 @@ class _Opened:
             untold = is_known(self.untold.column("case_id"))
             branches.append((untold, self.untold.column(language)))
         if self.is_open:
-            opened = coalesced(self.found.column("is_open"), FALSE)
-            branches.append((opened, self.found.column(language)))
+            opened = coalesced(self.column("is_open"), FALSE)
+            branches.append((opened, self.column(language)))
         return case(branches, otherwise) if branches else otherwise
 
 
-def _columns(definition: Definition, body: Aggregation, opened: _Opened) -> Listed:
-    result, test = opened.found.column("result"), opened.test
+def _columns(info: Computed, body: Aggregation, opened: _Opened) -> Listed:
+    result, test = opened.column("result"), opened.test
     counts = body.function in {"count", "count_distinct"}
     value = result
     if counts:
@@ -244,22 +330,22 @@ def _columns(definition: Definition, body: Aggregation, opened: _Opened) -> List
     elif body.function == "sum":
         value = within(coalesced(result, number(0)))
     if test != FALSE:
-        value = case([(test, cast(exp.null(), SQL_TYPES[definition.kind]))], value)
-    columns: Listed = [("value", value)]
+        value = case([(test, cast(exp.null(), SQL_TYPES[info.definition.kind]))], value)
+    columns: Listed = [(info.column(), value)]
     if counts and test == FALSE:
         return columns
     if body.function in {"min", "max"} and test != FALSE:
-        columns.append(("value$absent", both(is_null(result), negated(test))))
-    return [*columns, *_told(definition, body, opened, value)]
+        columns.append((info.column("absent"), both(is_null(result), negated(test))))
+    return [*columns, *_told(info, body, opened, value)]
 
 
-def _told(definition: Definition, body: Aggregation, opened: _Opened, value: Sql) -> Listed:
-    name = definition.name
+def _told(info: Computed, body: Aggregation, opened: _Opened, value: Sql) -> Listed:
+    _, name = info.key
     en, zh = text(f"{name} of no facts is absent."), text(f"没有事实，{name} 无值。")
     if body.function == "sum":
         en, zh = text(f"The sum {name} is beyond 2^53 - 1."), text(f"合计 {name} 超出 2^53-1。")
     unknown = is_null(value)
     return [
-        ("value$en", case([(unknown, opened.cause("en", en))])),
-        ("value$zh", case([(unknown, opened.cause("zh", zh))])),
+        (info.column("en"), case([(unknown, opened.cause("en", en))])),
+        (info.column("zh"), case([(unknown, opened.cause("zh", zh))])),
     ]

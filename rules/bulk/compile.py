@@ -12,9 +12,10 @@ from datetime import date
 
 from carnet.rules.ast import Pack
 from carnet.rules.bulk.cases import add_decided, add_incomplete, add_named
-from carnet.rules.bulk.definitions import add_tables, add_views, read_early
+from carnet.rules.bulk.definitions import add_views, read_early
 from carnet.rules.bulk.handed import add_handed
 from carnet.rules.bulk.hits import add_hits
+from carnet.rules.bulk.layers import add_tables
 from carnet.rules.bulk.members import add_members
 from carnet.rules.bulk.outcome import add_results
 from carnet.rules.bulk.plan import CASES, NAMED_CASES, closures_read, start_plan

@@ -7,7 +7,7 @@ Source: docs/spec/pack-format.md, PF-14 and PF-15; `rules/values.py` is the mean
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -21,9 +21,7 @@ from carnet.rules.ast import (
     values_of,
     values_of_definition,
 )
-from carnet.rules.bulk.aggregates import add_aggregation
 from carnet.rules.bulk.frame import Frame, Row
-from carnet.rules.bulk.hits import add_hits
 from carnet.rules.bulk.plan import (
     Computed,
     Plan,
@@ -205,24 +203,26 @@ def _no_value(definition: Definition, row: Row) -> Pair:
 
 
 def _chosen(
-    frame: Frame, key: DefinitionKey, body: Choice, base: Columns, *, local: bool
+    frame: Frame, key: DefinitionKey, body: Choice, relation: str
 ) -> tuple[Computed, exp.Query]:
     """Return the query of a choice: candidates, then the value, then what is said about it."""
-    plan, definition = frame.plan, _definition(frame.plan, key)
-    name = definition.name if local else "value"
+    plan, definition = frame.plan, definition_of(frame.plan, key)
     rests = _rests(plan, definition)
+    info = Computed.start(key, definition, relation, rests)
+    name = info.column()
     candidates, columns = _candidates(frame, name, body)
-    columns += [(f"{name}$rests${one}", rests_choice(frame, body, one)) for one in rests]
-    query = _with_all(frame, columns) if local else frame.select([*base, *columns])
-    inner = Frame(plan, query)
+    columns += [(info.column(f"rests${one}"), rests_choice(frame, body, one)) for one in rests]
+    inner = Frame(plan, _with_all(frame, columns))
     chosen = _Choosing(Row(inner.table), name, body.choose, candidates)
-    query = _with_all(inner, [(name, chosen.value)])
-    last = Frame(plan, query)
+    last = Frame(plan, _with_all(inner, [(name, chosen.value)]))
     row = Row(last.table)
     chosen = _Choosing(row, name, body.choose, candidates)
     absent = chosen.is_absent
-    info = Computed(
-        key, definition, local, chosen.is_certain, absent == TRUE, absent == FALSE, rests
+    info = replace(
+        info,
+        is_certain=chosen.is_certain,
+        is_absent_only=absent == TRUE,
+        never_absent=absent == FALSE,
     )
     told: Columns = []
     if not chosen.is_certain:
@@ -230,16 +230,12 @@ def _chosen(
         texts = _no_value(definition, row)
         for index, language in enumerate(("en", "zh")):
             cause = chosen.cause(language, texts[index])
-            told.append((f"{name}${language}", case([(unknown, cause)])))
+            told.append((info.column(language), case([(unknown, cause)])))
     if absent not in (TRUE, FALSE):
-        told.append((f"{name}$absent", absent))
+        told.append((info.column("absent"), absent))
     if info.has_reasons:
-        told.append((f"{name}$pick", chosen.pick))
-    if local:
-        return info, _with_all(last, told)
-    kept = [(one, row.column(one)) for one in [*(label for label, _ in base), name]]
-    kept += [(f"{name}$rests${one}", row.column(f"{name}$rests${one}")) for one in rests]
-    return info, last.select([*kept, *told])
+        told.append((info.column("pick"), chosen.pick))
+    return info, _with_all(last, told)
 
 
 def _with_all(frame: Frame, columns: Columns) -> exp.Query:
@@ -254,46 +250,52 @@ def _with_all(frame: Frame, columns: Columns) -> exp.Query:
 
 
 def _single(
-    frame: Frame, key: DefinitionKey, body: Value, base: Columns, *, local: bool
+    frame: Frame, key: DefinitionKey, body: Value, relation: str
 ) -> tuple[Computed, exp.Query]:
     """Return the query of a definition that is one value."""
-    plan, definition = frame.plan, _definition(frame.plan, key)
-    name = definition.name if local else "value"
-    rests = _rests(plan, definition)
+    plan, definition = frame.plan, definition_of(frame.plan, key)
     worth = worth_of(frame, body)
     absent = worth.absent
-    info = Computed(
-        key, definition, local, worth.is_certain, absent == TRUE, absent == FALSE, rests
+    info = replace(
+        Computed.start(key, definition, relation, _rests(plan, definition)),
+        is_certain=worth.is_certain,
+        is_absent_only=absent == TRUE,
+        never_absent=absent == FALSE,
     )
-    columns: Columns = [(name, worth.sql)]
+    columns: Columns = [(info.column(), worth.sql)]
     if not worth.is_certain:
         unknown = is_null(worth.sql)
-        en, zh = worth.cause()
         # Told only where there is something to tell: most rows keep an empty column.
-        columns += [(f"{name}$en", case([(unknown, en)])), (f"{name}$zh", case([(unknown, zh)]))]
+        for language, cause in zip(("en", "zh"), worth.cause(), strict=True):
+            columns.append((info.column(language), case([(unknown, cause)])))
         if absent not in (TRUE, FALSE):
-            columns.append((f"{name}$absent", is_true(absent)))
-    columns += [(f"{name}$rests${one}", rests_value(frame, body, one)) for one in rests]
-    return info, _with_all(frame, columns) if local else frame.select([*base, *columns])
+            columns.append((info.column("absent"), is_true(absent)))
+    columns += [(info.column(f"rests${one}"), rests_value(frame, body, one)) for one in info.rests]
+    return info, _with_all(frame, columns)
 
 
 def _rests(plan: Plan, definition: Definition) -> tuple[str, ...]:
     return tuple(sorted(plan.reads.of_values(list(values_of_definition(definition)))))
 
 
-def _definition(plan: Plan, key: DefinitionKey) -> Definition:
+def definition_of(plan: Plan, key: DefinitionKey) -> Definition:
+    """Return a definition by its key."""
     return plan.pack.derived[key] if key[0] else plan.pack.measures[key[1]]
 
 
-def _computed(
-    frame: Frame, key: DefinitionKey, base: Columns, *, local: bool
-) -> tuple[Computed, exp.Query]:
-    """Return how a value or a choice is compiled, with its query."""
-    body = _definition(frame.plan, key).body
-    assert not isinstance(body, Aggregation), "aggregations are tables of their own"
+def computed(frame: Frame, key: DefinitionKey, relation: str = "") -> tuple[Computed, exp.Query]:
+    """Return how a value or a choice is compiled, and the frame's rows with its columns.
+
+    Args:
+        frame: The frame; its first relation holds what is read of the fact itself.
+        key: The definition.
+        relation: The table that is being made; empty where the columns are the fact's own view.
+    """
+    body = definition_of(frame.plan, key).body
+    assert not isinstance(body, Aggregation), "aggregations are grouped"
     if isinstance(body, Choice):
-        return _chosen(frame, key, body, base, local=local)
-    return _single(frame, key, body, base, local=local)
+        return _chosen(frame, key, body, relation)
+    return _single(frame, key, body, relation)
 
 
 # --- steps ------------------------------------------------------------------------------------
@@ -308,7 +310,7 @@ def add_views(plan: Plan, types: list[str]) -> list[DefinitionKey]:
     left: list[DefinitionKey] = []
     views: dict[str, exp.Query] = {}
     for key in order_of_definitions(plan.pack):
-        definition = _definition(plan, key)
+        definition = definition_of(plan, key)
         reads = {one for one in keys_read(plan.pack, definition) if one in left}
         if reads or not is_local(plan, definition):
             left.append(key)
@@ -316,7 +318,7 @@ def add_views(plan: Plan, types: list[str]) -> list[DefinitionKey]:
         owner, _ = key
         frame = Frame(plan, views.get(owner, f"f_{owner}"))
         frame.bind(owner, owner, Row(frame.table))
-        plan.computed[key], views[owner] = _computed(frame, key, [], local=True)
+        plan.computed[key], views[owner] = computed(frame, key)
     for one in types:
         if one in views:
             _add_view(plan, one, views[one])
@@ -335,7 +337,7 @@ def _add_view(plan: Plan, fact_type: str, query: exp.Query) -> None:
         return
     columns = [
         *plan.columns_read(fact_type),
-        *(column for one in own for column in _columns_of(one)),
+        *(column for one in own for column in columns_of(one)),
     ]
     inner = Frame(plan, query)
     plan.add(name, inner.select([(one, inner_column(inner, one)) for one in columns]))
@@ -351,17 +353,16 @@ def _weight(info: Computed) -> int:
     return len(body.candidates) if isinstance(body, Choice) else 1
 
 
-def _columns_of(info: Computed) -> list[str]:
+def columns_of(info: Computed) -> list[str]:
     """Return the columns of a definition that others read."""
-    _, name = info.key
-    result = [name]
+    told: list[str] = []
     if not info.is_certain:
-        result += [f"{name}$en", f"{name}$zh"]
+        told += ["en", "zh"]
         if not (info.is_absent_only or info.never_absent):
-            result.append(f"{name}$absent")
+            told.append("absent")
     if info.has_reasons:
-        result.append(f"{name}$pick")
-    return [*result, *(f"{name}$rests${one}" for one in info.rests)]
+        told.append("pick")
+    return [info.column(), *map(info.column, [*told, *(f"rests${one}" for one in info.rests)])]
 
 
 def read_early(plan: Plan) -> frozenset[DefinitionKey]:
@@ -378,40 +379,8 @@ def read_early(plan: Plan) -> frozenset[DefinitionKey]:
     }
     waiting = list(found)
     while waiting:
-        for key in keys_read(plan.pack, _definition(plan, waiting.pop())):
+        for key in keys_read(plan.pack, definition_of(plan, waiting.pop())):
             if key not in found:
                 found.add(key)
                 waiting.append(key)
     return frozenset(found)
-
-
-def add_tables(plan: Plan, keys: list[DefinitionKey]) -> None:
-    """Add the tables of definitions that read more than their own fact."""
-    for key in keys:
-        definition = _definition(plan, key)
-        if isinstance(definition.body, Aggregation):
-            add_hits(plan, definition.body.fact_type)
-            plan.computed[key] = add_aggregation(plan, key, definition, definition.body)
-            continue
-        frame = frame_of(plan, key[0])
-        info, query = _computed(frame, key, keys_of_row(frame, key[0]), local=False)
-        plan.computed[key] = info
-        plan.add(info.relation, query)
-
-
-def frame_of(plan: Plan, owner: str) -> Frame:
-    """Return a frame over the facts of a type in every case, or over the cases."""
-    frame = Frame(plan, plan.cases, case_id="case_id")
-    if owner:
-        frame.bind(owner, owner, frame.join_members(owner))
-    frame.bind_case()
-    return frame
-
-
-def keys_of_row(frame: Frame, owner: str) -> Columns:
-    """Return the columns that name the case, and the fact if there is one."""
-    columns: Columns = [("case_id", frame.case_id)]
-    if owner:
-        _, _, own = frame.holder(owner)
-        columns.append(("id", own.column("id")))
-    return columns

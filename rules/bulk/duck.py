@@ -198,6 +198,20 @@ class BulkDatabase:
         """Drop a table or a view."""
         self.execute(f"DROP {self._made.pop(name)} {named(name)}")
 
+    def is_made(self, name: str) -> bool:
+        """Return whether a step's table or view is there."""
+        return name in self._made
+
+    def count(self, name: str) -> int:
+        """Return how many rows a table has."""
+        ((count,),) = self.rows(f"SELECT count(*) FROM {named(name)}")  # noqa: S608 (our own names)
+        return int(count)
+
+    def rename(self, name: str, other: str) -> None:
+        """Call a table by another name."""
+        self.execute(f"ALTER TABLE {named(name)} RENAME TO {named(other)}")
+        self._made[other] = self._made.pop(name)
+
     def clear(self) -> None:
         """Drop what steps made, so that others can run over the same facts."""
         for name in reversed([*self._made]):

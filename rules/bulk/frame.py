@@ -36,11 +36,11 @@ class Row:
     """A fact that a table of the query holds."""
 
     def __init__(self, table: str) -> None:
-        self._table = table
+        self.table = table
 
     def column(self, name: str) -> Sql:
         """Return a column of the table."""
-        return column(self._table, name)
+        return column(self.table, name)
 
 
 class CaseFact:
@@ -96,6 +96,9 @@ class Frame:
         first: The relation it begins with.
         case_id: The column of `first` that holds the case's id, if it has one.
         outer: The frame around it.
+        inside: The tables of definitions whose columns `first` has: of the fact that its rows are
+            about, under the alias that is its type, or of the case.
+        has_cases: Whether `first` has the columns of the cases as well.
     """
 
     def __init__(
@@ -105,6 +108,8 @@ class Frame:
         *,
         case_id: str | None = None,
         outer: "Frame | None" = None,
+        inside: frozenset[str] = frozenset(),
+        has_cases: bool = False,
     ) -> None:
         self.plan = plan
         self.outer = outer
@@ -112,7 +117,8 @@ class Frame:
         self._first = first
         self._case_id = case_id
         self._joins: list[exp.Join] = []
-        self._cases: str | None = self.table if first == plan.cases else None
+        self.inside = inside
+        self._cases: str | None = self.table if has_cases or first == plan.cases else None
         self._bound: dict[str, tuple[str, Bound]] = {}
         self.followed: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[str, Bound]] = {}
         self.tables: dict[tuple[str, ...], Row] = {}
@@ -222,6 +228,9 @@ class Frame:
         """Return the row of a derived field that has a table of its own."""
         frame, _, _ = self.holder(field.alias)
         _, bound = self.referred(field)
+        is_own = not field.references and field.alias == info.key[0]
+        if is_own and info.relation in frame.inside:
+            return Row(frame.table)
         key = ("derived", info.relation, field.alias, *(name for name, _ in field.references))
         if key not in frame.tables:
             own, case_id = bound.column("id"), frame.case_id
@@ -239,6 +248,8 @@ class Frame:
         frame = self
         while frame.outer is not None:
             frame = frame.outer
+        if info.relation in frame.inside:
+            return Row(frame.table)
         key = ("measure", info.relation)
         if key not in frame.tables:
             case_id = frame.case_id

@@ -173,13 +173,13 @@ def _add_measures(plan: Plan) -> None:
         query = exp.select(
             aliased(column("q", "case_id"), "case_id"),
             aliased(text(name), "name"),
-            aliased(column("q", "value"), "value"),
+            aliased(column("q", info.column()), "value"),
         ).from_(relation(info.relation, "q"))
         if name in early:
             # What decides whether a fact is a case was worked out before that was known.
             is_case = equal(column("k", "case_id"), column("q", "case_id"))
             query = query.join(relation(CASES, "k"), on=is_case)
-        queries.append(query.where(is_known(column("q", "value"))))
+        queries.append(query.where(is_known(column("q", info.column()))))
     _add_union(plan, "r_measure", queries)
 
 

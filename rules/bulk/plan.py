@@ -41,11 +41,12 @@ class Computed:
         key: Its fact type (empty for a measure) and name.
         definition: The definition.
         is_local: Whether it reads its own fact alone, so that it is a column of the fact's view;
-            else it is a table of its own, by case and fact.
+            else it is a column of a table by case and fact, or by case.
         is_certain: Whether it always has a value.
         is_absent_only: Whether it is absent wherever it has no value, never undetermined.
         never_absent: Whether it is undetermined wherever it has no value.
         rests: The U parameters it may rest on, sorted.
+        relation: The table by case and fact that holds it; empty where it is local.
     """
 
     key: DefinitionKey
@@ -55,12 +56,36 @@ class Computed:
     is_absent_only: bool
     never_absent: bool
     rests: tuple[str, ...]
+    relation: str = ""
 
-    @property
-    def relation(self) -> str:
-        """The table of a definition that is not local."""
-        owner, name = self.key
-        return f"d_{owner}${name}" if owner else f"q_{name}"
+    @classmethod
+    def start(
+        cls,
+        key: DefinitionKey,
+        definition: Definition,
+        relation: str,
+        rests: tuple[str, ...] = (),
+    ) -> "Computed":
+        """Return one of which it is not known yet when it has a value."""
+        return cls(
+            key,
+            definition,
+            is_local=not relation,
+            is_certain=False,
+            is_absent_only=False,
+            never_absent=False,
+            rests=rests,
+            relation=relation,
+        )
+
+    def column(self, what: str = "") -> str:
+        """Return the name of the column of its value, or of what is said about it.
+
+        Args:
+            what: `absent`, `en`, `zh`, `pick` or `rests$<parameter>`; empty for the value.
+        """
+        own = self.key[1] if self.is_local else f"$${self.key[1]}"
+        return f"{own}${what}" if what else own
 
     @property
     def has_reasons(self) -> bool:
@@ -118,6 +143,12 @@ def keys_read(pack: Pack, definition: Definition) -> set[DefinitionKey]:
     return {
         key for value in values for part in parts_of(value) if (key := key_of(part)) is not None
     }
+
+
+def table_of(key: DefinitionKey) -> str:
+    """Return the name of a table of definitions that begins with one."""
+    owner, name = key
+    return f"d_{owner}${name}" if owner else f"q_{name}"
 
 
 def closures_read(pack: Pack) -> list[str]:

@@ -71,13 +71,14 @@ def _of_definition(frame: Frame, part: Value, parameter: str) -> Sql:
     key = key_of(part)
     assert key is not None, "only definitions have a column"
     info = frame.plan.computed[key]
+    said = info.column(f"rests${parameter}")
     if isinstance(part, MeasureRef):
-        return coalesced(frame.measure_of(info).column(f"value$rests${parameter}"), FALSE)
+        return coalesced(frame.measure_of(info).column(said), FALSE)
     assert isinstance(part, FieldRef), "a definition is a field or a measure"
     if info.is_local:
         _, holder = frame.referred(part)
-        return coalesced(holder.column(f"{key[1]}$rests${parameter}"), FALSE)
-    return coalesced(frame.computed_of(info, part).column(f"value$rests${parameter}"), FALSE)
+        return coalesced(holder.column(said), FALSE)
+    return coalesced(frame.computed_of(info, part).column(said), FALSE)
 
 
 def _line_rests(frame: Frame, line: Line, parameter: str) -> Sql:
@@ -85,7 +86,8 @@ def _line_rests(frame: Frame, line: Line, parameter: str) -> Sql:
     return either(*(rests_value(frame, value, parameter) for value in values))
 
 
-def _all_parameters(frame: Frame, lines: Lines) -> list[str]:
+def parameters_read(frame: Frame, lines: Lines) -> list[str]:
+    """Return the U parameters that lines may read, sorted."""
     values = [value for one in conditions_of(lines) for value in values_of(one)]
     return sorted(frame.plan.reads.of_values(values))
 
@@ -94,7 +96,7 @@ def settled(frame: Frame, lines: Lines) -> Sql:
     """Return whether a line is false that rests on nothing itself, so that nothing else counts."""
     found = []
     for line in lines:
-        rests = either(*(_line_rests(frame, line, one) for one in _all_parameters(frame, (line,))))
+        rests = either(*(_line_rests(frame, line, one) for one in parameters_read(frame, (line,))))
         if rests == TRUE:
             continue
         verdict = line_verdict(frame, line)
@@ -106,12 +108,16 @@ def settled(frame: Frame, lines: Lines) -> Sql:
 
 def rests_lines(frame: Frame, lines: Lines, parameter: str) -> Sql:
     """Return whether lines rest on a parameter."""
-    if parameter not in _all_parameters(frame, lines):
+    if parameter not in parameters_read(frame, lines):
         return FALSE
-    found = either(*(_line_rests(frame, line, parameter) for line in lines))
-    if found == FALSE:
+    resting = [(line, _line_rests(frame, line, parameter)) for line in lines]
+    resting = [(line, rests) for line, rests in resting if rests != FALSE]
+    if not resting:
         return FALSE
-    stopped = settled(frame, lines)
+    # A line that rests on something settles nothing: it need not be asked about itself.
+    alone = resting[0][0] if len(resting) == 1 else None
+    found = either(*(rests for _, rests in resting))
+    stopped = settled(frame, tuple(line for line in lines if line is not alone))
     return found if stopped == FALSE else both(found, negated(stopped))
 
 

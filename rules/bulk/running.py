@@ -39,15 +39,24 @@ class Run(ABC):
         Raises:
             InputError: Memory and disk do not suffice.
         """
-        for name in sorted(self.empty & self.program.needed):
-            self.make_nothing(name, self.database.facts[name].columns)
+        self.make_needed()
         for step, unread in self.program.ordered:
-            self._take(step)
+            self.take(step)
             if not self.is_few:
                 for name in sorted(unread - self.empty):
                     self.drop(name)
 
-    def _take(self, step: Step) -> None:
+    def make_needed(self) -> None:
+        """Make the relations of facts that must be there although they hold nothing."""
+        for name in sorted(self.empty & self.program.needed):
+            self.make_nothing(name, self.database.facts[name].columns)
+
+    def is_nothing(self, step: Step) -> bool:
+        """Return whether a step is known to have no rows."""
+        return step.is_below(self.counts) or step.left(self.empty, self.dialect) is None
+
+    def take(self, step: Step) -> None:
+        """Execute one step; what has no rows is passed over."""
         left = None if step.is_below(self.counts) else step.left(self.empty, self.dialect)
         if left is None:
             self.empty.add(step.name)
@@ -151,4 +160,10 @@ def run_on_duck(database: BulkDatabase, program: Program) -> None:
     Raises:
         InputError: Memory and disk do not suffice.
     """
-    DuckRun(database, program).finish()
+    run = DuckRun(database, program)
+    if run.is_few:
+        run.finish()
+        return
+    from carnet.rules.bulk.batches import BatchedRun
+
+    BatchedRun(database, program).finish()

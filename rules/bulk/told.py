@@ -80,8 +80,8 @@ def _pick(frame: Frame, field: FieldRef) -> tuple[Sql, Sequence[Reason]]:
     reasons = [one.reason for one in body.candidates if one.reason is not None]
     if info.is_local:
         _, holder = frame.referred(field)
-        return holder.column(f"{key[1]}$pick"), reasons
-    return frame.computed_of(info, field).column("value$pick"), reasons
+        return holder.column(info.column("pick")), reasons
+    return frame.computed_of(info, field).column(info.column("pick")), reasons
 
 
 def _by_pick(pick: Sql, texts: Sequence[str], default: Sql | None) -> Sql:

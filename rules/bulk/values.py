@@ -106,30 +106,27 @@ def _dangling(fact_type: str, holder: Bound, name: str, target: str) -> Pair:
 
 def _computed(frame: Frame, info: Computed, field: FieldRef, holder: Bound) -> Worth:
     """Return a derived field of a fact that is there."""
-    _, name = info.key
-    source: Bound = holder
-    if not info.is_local:
-        source, name = frame.computed_of(info, field), "value"
-    return _from_columns(info, source, name)
+    return _from_columns(info, holder if info.is_local else frame.computed_of(info, field))
 
 
-def _from_columns(info: Computed, source: Bound, name: str) -> Worth:
+def _from_columns(info: Computed, source: Bound) -> Worth:
     absent: Sql = TRUE if info.is_absent_only else FALSE
+    value = source.column(info.column())
     if not (info.is_absent_only or info.never_absent or info.is_certain):
-        absent = source.column(f"{name}$absent")
+        absent = source.column(info.column("absent"))
     if info.is_certain:
         # What always has a value has no columns that say why it has none.
-        return Worth(source.column(name), is_certain=True, absent=FALSE, cause=_no_cause)
+        return Worth(value, is_certain=True, absent=FALSE, cause=_no_cause)
     return Worth(
-        source.column(name),
+        value,
         is_certain=False,
         absent=absent,
-        cause=lambda: (source.column(f"{name}$en"), source.column(f"{name}$zh")),
+        cause=lambda: (source.column(info.column("en")), source.column(info.column("zh"))),
     )
 
 
 def _measure(frame: Frame, info: Computed) -> Worth:
-    return _from_columns(info, frame.measure_of(info), "value")
+    return _from_columns(info, frame.measure_of(info))
 
 
 def _own(frame: Frame, field: FieldRef, owner: str, holder: Bound) -> Worth:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from carnet.facts.fact import Fact, fact_from_json
+from carnet.facts.intake import read_files
 from carnet.rules.ast import Pack
+from carnet.rules.bulk import batches, running
 from carnet.rules.decision import NOTHING_EARLIER, Earlier
 from carnet.rules.engine import evaluate
 from carnet.rules.pack import load_pack, load_shipped
@@ -32,6 +34,7 @@ from tests.fixtures_rules import (
 EXAMPLES = int(os.environ.get("CARNET_DIFFERENTIAL_EXAMPLES", "60"))
 BEYOND_LIVE = {"CRN-R-003", "CRN-R-012"}
 VECTORS = Path(__file__).parent / "vectors"
+SELLER = Path(__file__).parent.parent.parent / "examples" / "seller"
 LONG = pytest.mark.timeout(300 + 6 * EXAMPLES)
 SETTINGS = settings(
     max_examples=EXAMPLES,
@@ -92,6 +95,16 @@ def test_bulk__shipped_packs_decide_their_tests_as_the_reference() -> None:
     for _, pack, test in random.Random(seed).sample(listed, count):
         earlier = stages_of(pack, test, "reference", load_shipped).earlier(pack)
         assert_same(pack, list(test.facts), frozenset(test.confirmed), test.as_of, earlier)
+
+
+def test_bulk__batches_of_cases_decide_what_all_cases_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "FEW", -1)
+    monkeypatch.setattr(batches, "BATCH_CASES", 7)
+    files = sorted(path for path in SELLER.iterdir() if path.suffix == ".csv")
+    facts = list(read_files(files).facts)
+    for name in ("eu-ce", "ip-clearance"):
+        document = assert_same(load_shipped(name), facts)
+        assert len(document["decisions"]) > 3 * batches.BATCH_CASES, "some batches are whole"
 
 
 # --- what a generator hardly meets ------------------------------------------------------------
