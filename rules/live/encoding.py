@@ -9,7 +9,7 @@ sure and maybe forms otherwise. Each rule is asked in one way alone: the anchor 
 Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +19,12 @@ from carnet.rules.case import Case
 from carnet.rules.finding import Choice, Matches, Prepared
 from carnet.rules.live.compile import Group, Plan, Shard
 from carnet.rules.live.patterns import CASE_TYPE, OWN
-from carnet.rules.live.writing import KleeneWriter, PlainWriter, Texts
+from carnet.rules.live.writing import GAP, KleeneWriter, PlainWriter, Texts
 
 _HEADS_MAX = 4096
 _SELECTIONS_MAX = 512
+_ALIKE_FACTS_MAX = 32
+"""Facts of a case up to which what its messages have in common with others is kept."""
 _ZERO = ',"z":0'
 """What the flags of sure and maybe forms are compared with."""
 
@@ -59,6 +61,9 @@ class _Plain:
             that none of the rules reads.
         anchor: What writes the anchor.
         flags: The flags of the anchor, by the rules that are asked after all.
+        patterns: What cases with as many facts of each type have in common, parted at their values.
+        types: The types of the group.
+        append: What appends the values of each of them that are known.
     """
 
     shard: Shard
@@ -66,6 +71,51 @@ class _Plain:
     writers: tuple[tuple[str, int, PlainWriter | None], ...]
     anchor: PlainWriter
     flags: dict[frozenset[int], str] = field(default_factory=dict)
+    patterns: dict[tuple[int, ...], list[str]] = field(default_factory=dict)
+    types: tuple[str, ...] = field(init=False)
+    append: tuple[Callable[[Iterable[Fact], list[str]], None] | None, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.types = tuple(fact_type for fact_type, _, _ in self.writers)
+        self.append = tuple(None if one is None else one.known for _, _, one in self.writers)
+
+    def known(self, case: Case) -> str | None:
+        """Return a case whose values were all spelled before; None where one was not.
+
+        Cases with as many facts of each type differ by these values alone.
+        """
+        listed = list(map(case.facts_of, self.types))
+        counts = tuple(map(len, listed))
+        pattern = self.patterns.get(counts)
+        if pattern is None:
+            if sum(counts) > _ALIKE_FACTS_MAX:
+                return None
+            _make_room(self.patterns)
+            pattern = self.patterns[counts] = self._pattern(counts)
+        values: list[str] = []
+        try:
+            for known, facts in zip(self.append, listed, strict=True):
+                if known is not None:
+                    known(facts, values)
+            self.anchor.known((case.anchor,), values)
+        except KeyError:
+            return None
+        parts = pattern.copy()
+        parts[1::2] = values
+        return "".join(parts)
+
+    def _pattern(self, counts: Sequence[int]) -> list[str]:
+        """Return the messages of a case with so many facts of each type, parted at its values."""
+        number = 1
+        messages: list[str] = []
+        for (_, tag, writer), count in zip(self.writers, counts, strict=True):
+            if writer is not None:
+                messages += (_head(n, tag) + writer.pattern for n in range(number, number + count))
+            number += count
+        messages.append(_head(number, 0) + self.flags_of(self.asked) + self.anchor.pattern)
+        parts = f"{self.shard.number}[{','.join(messages)}]".split(GAP)
+        # Between two parts stands what the values are put in for.
+        return [one for part in parts for one in (part, "")][:-1]
 
     def flags_of(self, active: frozenset[int]) -> str:
         """Return the flags of the anchor for some rules."""
@@ -74,6 +124,23 @@ class _Plain:
             _make_room(self.flags)
             found = self.flags[active] = _flags(self.shard, active)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What some rules that are asked need of one group.
+
+    Args:
+        group: The group.
+        rules: Those of the rules that are in it.
+        not_plain: Those among them that have no plain form.
+        plain: What asks the others.
+    """
+
+    group: Group
+    rules: frozenset[int]
+    not_plain: frozenset[int]
+    plain: _Plain | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +172,7 @@ class Encoder:
         self._plan = plan
         self._texts = Texts(plan.texts)
         self._computed = frozenset(computed_types)
-        self._asked: dict[tuple[int, ...], list[tuple[Group, frozenset[int]]]] = {}
+        self._asked: dict[tuple[int, ...], list[_Asked]] = {}
         self._plains: dict[tuple[int, frozenset[int]], _Plain] = {}
         self._kleenes: dict[tuple[int, frozenset[int]], _Kleene] = {}
         self._tags_of = {index: g.tags for g in plan.groups for index in g.rules}
@@ -114,16 +181,22 @@ class Encoder:
 
     # -- what is asked --
 
-    def _groups_of(self, rules: Sequence[int]) -> list[tuple[Group, frozenset[int]]]:
-        """Return the groups that some rules need, with those of them that each has."""
+    def _asked_of(self, rules: Sequence[int]) -> list[_Asked]:
+        """Return what some rules need, group by group."""
         key = tuple(rules)
         found = self._asked.get(key)
         if found is None:
             _make_room(self._asked)
             chosen = frozenset(rules)
             pairs = ((group, chosen.intersection(group.rules)) for group in self._plan.groups)
-            found = self._asked[key] = [(group, asked) for group, asked in pairs if asked]
+            found = [self._asked_in(group, asked) for group, asked in pairs if asked]
+            self._asked[key] = found
         return found
+
+    def _asked_in(self, group: Group, asked: frozenset[int]) -> _Asked:
+        plain = asked & group.plain_rules
+        chosen = self._plain_of(group, plain) if plain else None
+        return _Asked(group, asked, asked - plain, chosen)
 
     def _plain_of(self, group: Group, asked: frozenset[int]) -> _Plain:
         shard = group.plain
@@ -213,21 +286,29 @@ class Encoder:
         case = prepared.case
         own: dict[str, int] = {}
         parts: list[str] = []
-        for group, asked in self._groups_of(prepared.rules):
-            unknown = set(asked - group.plain_rules)
-            if self._computed:
-                unknown |= self._unsure(group, asked, case)
-            asked_plain = asked - unknown if unknown else asked
-            if asked_plain:
-                part = self._plain(self._plain_of(group, asked_plain), case, own, unknown)
+        for one in self._asked_of(prepared.rules):
+            if one.plain is not None and not one.not_plain and not self._computed:
+                part = one.plain.known(case)
                 if part is not None:
                     parts.append(part)
-            for shard in group.kleene if unknown else ():
-                rest = unknown.intersection(shard.rules)
-                if rest:
-                    chosen = self._kleene_of(group, shard, frozenset(rest))
-                    parts.append(self._kleene(chosen, case, own))
+                    continue
+            parts += self._parts(one, case, own)
         return "\t".join(parts)
+
+    def _parts(self, one: _Asked, case: Case, own: dict[str, int]) -> Iterator[str]:
+        """Yield the messages for each ruleset of a group that a case needs."""
+        group, unknown = one.group, set(one.not_plain)
+        if self._computed:
+            unknown |= self._unsure(group, one.rules, case)
+        asked = one.rules - unknown
+        if asked:
+            part = self._plain(self._plain_of(group, asked), case, own, unknown)
+            if part is not None:
+                yield part
+        for shard in group.kleene if unknown else ():
+            rest = unknown.intersection(shard.rules)
+            if rest:
+                yield self._kleene(self._kleene_of(group, shard, frozenset(rest)), case, own)
 
     # -- reading --
 

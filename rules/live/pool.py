@@ -10,6 +10,7 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 """
 
 import atexit
+import fcntl
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +53,7 @@ One rule within its budget can match all its combinations in both of its forms.
 WORKERS_MAX = 4
 ENCODERS_MAX = 8
 """Compiled packs that this process keeps."""
-_READ_SIZE = 1 << 20
+_READ_SIZE = _PIPE_SIZE = 1 << 20
 _HEAD_SIZE = 4
 
 # Giving memory back after each case, by trimming or unmapping, costs the engine half of its speed.
@@ -102,6 +104,10 @@ class Worker:
         alone = task.deaths or self.tasks[0].deaths
         return not alone and len(self.tasks) < WAITING_MAX
 
+    def turn(self) -> tuple[int, int]:
+        """Return when it is its turn among those with room: with one batch, with none, with two."""
+        return abs(len(self.tasks) - 1), len(self.tasks)
+
     @property
     def pid(self) -> int:
         """The process's id."""
@@ -151,9 +157,16 @@ def start_worker() -> Worker:
             Text("Use --engine reference meanwhile.", "可暂用 --engine reference。"),
         ) from error
     worker = Worker(process)
-    os.set_blocking(worker.sink, False)
-    os.set_blocking(worker.source, False)
+    for pipe in (worker.sink, worker.source):
+        os.set_blocking(pipe, False)
+        _widen(pipe)
     return worker
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold several batches, where the system can: each is then written in one go."""
+    with suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
 
 
 def _frame(data: bytes) -> bytes:
@@ -177,14 +190,18 @@ class Pool:
             self.workers.pop().stop()
 
     def _worker_for(self, task: Task) -> Worker | None:
-        """Return the worker with the least to do that may take a task, a new one if need be."""
-        worker = min(self.workers, key=lambda one: len(one.tasks), default=None)
-        if worker is not None and not worker.tasks:
-            return worker
-        if len(self.workers) < self.size:
-            self.workers.append(start_worker())
-            return self.workers[-1]
-        return worker if worker is not None and worker.has_room(task) else None
+        """Return the worker that is to take a task, a new one if need be; None if none may.
+
+        One that works gets a second batch before another one is asked: where cases are prepared no
+        faster than one worker decides them, the others must not take the processor from whoever
+        prepares them.
+        """
+        free = [worker for worker in self.workers if worker.has_room(task)]
+        chosen = min(free, key=Worker.turn, default=None)
+        if len(self.workers) < self.size and (chosen is None or len(chosen.tasks) > 1):
+            chosen = start_worker()
+            self.workers.append(chosen)
+        return chosen
 
     def _assign(self, worker: Worker, task: Task, plan: Plan) -> None:
         header: dict[str, Any] = {"plan": plan.name, "fuel": self.fuel}

@@ -9,7 +9,7 @@ Source: docs/adr/0006-durable-rules-safe-profile.md.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from operator import getitem, itemgetter
+from operator import add, getitem, itemgetter
 from typing import Any
 
 from carnet.core.clock import day_number, second_number
@@ -25,6 +25,8 @@ _Read = Callable[[Fact, Bindings, Case, dict[str, int]], int | None]
 _UNDETERMINED = 2
 _UNNAMED = 0
 """The number of all texts that no rule names, where a text is compared with named ones alone."""
+GAP = "\0"
+"""Stands in a pattern for a property."""
 _SPELLED_MAX = 4096
 """Values of one field that are kept as they were spelled."""
 
@@ -165,8 +167,12 @@ class _Property:
         return text
 
 
-def _put_together(properties: Sequence[_Property], end: str) -> Callable[[str, Any], str]:
-    """Return what makes a message of its head and the fields of a fact, all spelled before.
+_Known = Callable[[Iterable[Fact], list[str]], None]
+"""Appends the properties of some facts, one by one."""
+
+
+def _known(properties: Sequence[_Property]) -> _Known:
+    """Return what appends the properties of facts that were all spelled before.
 
     It raises KeyError where one was not, or is absent. No field has the empty name, which stands
     for what is no field. Most types have few properties that are asked for: these are written out,
@@ -174,16 +180,27 @@ def _put_together(properties: Sequence[_Property], end: str) -> Callable[[str, A
     """
     names = [one.name for one in properties]
     memos = [one.spelled for one in properties]
-    if not names:
-        return lambda head, _fields: head + end
-    if len(names) == 1:
+
+    def one_each(facts: Iterable[Fact], values: list[str]) -> None:
         (name,), (memo,) = names, memos
-        return lambda head, fields: f"{head}{memo[fields[name]]}{end}"
-    if len(names) == 2:  # noqa: PLR2004  # written out, as the docstring says
+        for fact in facts:
+            values.append(memo[fact.fields[name]])  # noqa: PERF401  # the list is the caller's
+
+    def two_each(facts: Iterable[Fact], values: list[str]) -> None:
         (name, other), (memo, second) = names, memos
-        return lambda head, fields: f"{head}{memo[fields[name]]}{second[fields[other]]}{end}"
-    values_of = itemgetter(*names)
-    return lambda head, fields: f"{head}{''.join(map(getitem, memos, values_of(fields)))}{end}"
+        for fact in facts:
+            fields = fact.fields
+            values.append(memo[fields[name]])
+            values.append(second[fields[other]])
+
+    def many_each(facts: Iterable[Fact], values: list[str]) -> None:
+        values_of = itemgetter(*names)
+        for fact in facts:
+            values += map(getitem, memos, values_of(fact.fields))
+
+    if not names:
+        return lambda _facts, _values: None
+    return {1: one_each, 2: two_each}.get(len(names), many_each)
 
 
 class PlainWriter:
@@ -211,7 +228,10 @@ class PlainWriter:
             else:
                 unread.append(f',"p{n}":0')
         self._end = "".join(unread) + "}"
-        self._put_together = _put_together(self._properties, self._end)
+        self.known = _known(self._properties)
+        """Appends the properties of facts, as `_known` says."""
+        self.pattern = GAP * len(self._properties) + self._end
+        """What stands behind the head of a message, with a gap for each property."""
 
     def messages(
         self,
@@ -222,14 +242,8 @@ class PlainWriter:
         unknown: set[int],
     ) -> list[str]:
         """Return the messages of some facts; rules that ask what is not known go to `unknown`."""
-        result = []
-        put_together = self._put_together
-        for head, fact in zip(heads, facts, strict=True):
-            try:
-                result.append(put_together(head, fact.fields))
-            except KeyError:
-                result.append(head + self._spelled(fact, case, own, unknown) + self._end)
-        return result
+        spelled = (self._spelled(fact, case, own, unknown) + self._end for fact in facts)
+        return list(map(add, heads, spelled))
 
     def _spelled(self, fact: Fact, case: Case, own: dict[str, int], unknown: set[int]) -> str:
         """Return the properties of a fact one by one."""

@@ -111,11 +111,12 @@ def test_worker__that_died_while_it_had_nothing_to_do_is_replaced(pack: Pack, po
     """The first write to it fails, which counts as a death and is tried again."""
     facts = _facts(60)
     assert _decide(pack, facts, pool) == _reference(pack, facts)
+    killed = len(pool.workers)
     for worker in pool.workers:
         worker.process.kill()
         worker.process.wait()
     assert _decide(pack, facts, pool) == _reference(pack, facts)
-    assert pool.replaced == 2
+    assert pool.replaced == killed > 0
 
 
 def test_worker__last_word_is_read_although_it_can_no_longer_be_written_to(
