@@ -57,9 +57,27 @@ def add_proof(
     document: Mapping[str, Any], verification_method: str, signer: Signer, created: datetime
 ) -> dict[str, Any]:
     """Return a document with its proof. Source: section 3.3.1."""
+    return sign_under(document, proof_options(document, verification_method, created), signer)
+
+
+def sign_under(
+    document: Mapping[str, Any],
+    options: Mapping[str, Any],
+    signer: Signer,
+    *,
+    is_within: bool = False,
+) -> dict[str, Any]:
+    """Return a document with the proof that some options are of.
+
+    Args:
+        document: Without its proof.
+        options: From `proof_options`.
+        signer: Holds the key that the options name.
+        is_within: Whether both are known to lie inside the canonical profile.
+    """
     assert "proof" not in document, "a document is signed once"
-    options = proof_options(document, verification_method, created)
-    value = multibase_encode(sign_checked(signer, hash_data(document, options)))
+    data = hash_data(document, options, is_within=is_within)
+    value = multibase_encode(sign_checked(signer, data))
     return {**document, "proof": {**options, "proofValue": value}}
 
 

@@ -10,13 +10,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from carnet.core.canonical import canonical, canonical_within, parse_canonical
 from carnet.core.clock import day_number, format_instant, parse_instant
 from carnet.core.digests import RecordDigest, digest_from_hex, sha256
 from carnet.core.errors import VerificationError
+from carnet.core.kept import Kept
 from carnet.core.text import Text
 from carnet.ledger import kinds, shape
 from carnet.ledger.did import split_verification_method, verification_method
@@ -26,7 +27,14 @@ from carnet.ledger.kinds.base import URN, CrossCheck
 from carnet.ledger.kinds.keys import EVENTS as KEY_EVENTS
 from carnet.ledger.kinds.keys import ISSUER_ID
 from carnet.ledger.kinds.status import STATUS_ENTRIES, STATUS_ENTRY_SHAPE, status_reference
-from carnet.ledger.proof import CRYPTOSUITE, PROOF_PURPOSE, PROOF_TYPE, add_proof, verify_proof
+from carnet.ledger.proof import (
+    CRYPTOSUITE,
+    PROOF_PURPOSE,
+    PROOF_TYPE,
+    proof_options,
+    sign_under,
+    verify_proof,
+)
 from carnet.ledger.signer import Signer
 
 CONTEXT = ["https://www.w3.org/ns/credentials/v2", "https://carnet.example/ns/v1"]
@@ -34,6 +42,9 @@ ATTESTATION_TYPE = kinds.ATTESTATION.type_name
 KEY_EVENT_TYPE = kinds.KEY_EVENT.type_name
 LISTING_URN = f"{URN}{kinds.ATTESTATION.noun}:"
 SALT_SIZE = 16
+_ANY_PROOF_VALUE = "z1"
+"""Has the shape of a proof's value, which is always that of base58."""
+
 _DECISIVE = frozenset({"blocking", "major"})
 
 _URN_UUID = shape.text(
@@ -127,17 +138,17 @@ class Record:
         found: Mapping[str, Any] = self.document["credentialSubject"]
         return found
 
-    @cached_property
+    @Kept
     def digest(self) -> RecordDigest:
         """The hash that the log carries."""
         return record_digest(self.body)
 
-    @cached_property
+    @Kept
     def record_kind(self) -> RecordKind:
         """The kind of record it is."""
         return KIND_OF_TYPE[type_of(self.document)]
 
-    @cached_property
+    @Kept
     def kind(self) -> str:
         """The kind that its log entry names."""
         return self.record_kind.log_kind(self.subject)
@@ -158,7 +169,7 @@ class Record:
         """The last instant at which it holds."""
         return _instant(self.document.get("validUntil"))
 
-    @cached_property
+    @Kept
     def entry(self) -> LogEntry:
         """The log entry of this record: it follows from the record alone."""
         document, kind, subject = self.document, self.record_kind, self.subject
@@ -387,9 +398,10 @@ def sign_record(
     if status is not None:
         document["credentialStatus"] = dict(status)
     method = verification_method(issuer.id, issuer.signer.public_key)
-    signed = add_proof(document, method, issuer.signer, created)
-    check_shape(signed)
-    record = record_of_shape(signed)
+    options = proof_options(document, method, created)
+    # Before it is signed: what has the shape lies inside the profile, and nothing else is signed.
+    check_shape({**document, "proof": {**options, "proofValue": _ANY_PROOF_VALUE}})
+    record = record_of_shape(sign_under(document, options, issuer.signer, is_within=True))
     # The key of another issuer would make a record that nobody can verify.
     signing_key(record)
     return record

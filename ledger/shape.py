@@ -19,12 +19,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from carnet.core.canonical import INTEGER_MAX
 from carnet.core.clock import format_instant, parse_instant
 from carnet.core.errors import VerificationError
+from carnet.core.kept import Kept
 from carnet.core.text import Text
 from carnet.ledger.program import (
     DIGEST_LENGTH,
@@ -56,7 +57,7 @@ class Shape:
     description: Description
     tests: Tests = field(default_factory=dict)
 
-    @cached_property
+    @Kept
     def accepts(self) -> Accepts:
         """The program that returns whether a value has the shape."""
         return compiled(self.description, self.tests)

@@ -9,11 +9,11 @@ Source: docs/spec/record-and-log.md, RL-1.7 to RL-1.21.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Final, Literal
 
 from carnet.core.canonical import canonical
 from carnet.core.digests import digest_from_hex, sha256
+from carnet.core.kept import Kept
 from carnet.core.text import Text
 from carnet.ledger import shape
 from carnet.ledger.shape import Shape
@@ -91,18 +91,18 @@ class RecordKind:
             return self.name
         return f"{self.name}:{subject[self.variants.member]}"
 
-    @cached_property
+    @Kept
     def urn(self) -> str | None:
         """What the id of a subject begins with, None where it has a form of its own."""
         return None if self.noun is None else f"{URN}{self.noun}:"
 
-    @cached_property
+    @Kept
     def members(self) -> dict[str, Shape]:
         """The members that are always there, `id` and `salt` included."""
         own = {} if self.urn is None else {"id": urn_shape(self.urn)}
         return {**own, **self.required, "salt": SALT}
 
-    @cached_property
+    @Kept
     def others(self) -> dict[str, Shape]:
         """The members that may be absent."""
         found = {**self.optional, **self.withheld}

@@ -15,6 +15,7 @@ from carnet.core.canonical import (
     INTEGER_MAX,
     JsonValue,
     canonical,
+    canonical_within,
     parse_canonical,
     parse_strict,
 )
@@ -122,3 +123,9 @@ def test_public_vectors__inside_the_profile_are_reproduced() -> None:
     print(f"RFC 8785 files: {ran} reproduced, {refused} outside the profile")
     assert ran == 2
     assert ran + refused == 6
+
+
+def test_canonical_within__text_that_is_no_unicode_is_refused() -> None:
+    # A record's shape lets any line of text through, and a file's name in Python may be such.
+    with pytest.raises(RecordFormatError, match="surrogate"):
+        canonical_within({"name": "a\ud800"})

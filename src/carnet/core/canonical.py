@@ -104,9 +104,17 @@ def canonical(value: Any) -> bytes:
 def canonical_within(value: Any) -> bytes:
     """Return the one spelling of a value that is known to lie inside the profile.
 
-    So does every part of what `parse_strict` returned or `canonical` wrote.
+    So does every part of what `parse_strict` returned or `canonical` wrote, and what has the closed
+    shape of a record, but for text that is no Unicode.
+
+    Raises:
+        RecordFormatError: A string holds a lone surrogate.
     """
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        check_profile(value)
+        raise
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,12 @@ from carnet.store.errors import explain
 from carnet.store.locks import Lock, take
 
 WAIT_S_DEFAULT: Final = 30
+CACHE_KIB: Final = 32 * 1024
+"""Of the pages of an SQLite file, for each connection that reads or writes so many."""
+
+CHECKPOINT_PAGES: Final = 8_000
+"""How long the write-ahead log of SQLite gets, of 4 KiB each, before it is copied."""
+
 _WRITES: Final = "carnet_writes"
 _QUERY_ONLY: Final = "carnet_query_only"
 
@@ -77,6 +83,11 @@ def _configure_sqlite(connection: Any, wait_s: float) -> None:
     # Without it, INSERT OR REPLACE would delete a row and no trigger would see the deletion.
     cursor.execute("PRAGMA recursive_triggers = ON")
     cursor.execute("PRAGMA trusted_schema = OFF")
+    # Names, hashes and subjects of records are random, so a commit writes all over their indexes.
+    # Pages that do not fit the cache are written before the commit and read again; pages that are
+    # copied into the database at every few commits are written once for each.
+    cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     # What is deleted, or moves to another page, leaves zeros behind: erasure must reach the file.
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
