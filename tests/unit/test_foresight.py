@@ -209,6 +209,14 @@ def test_foresee__counts_what_the_law_would_end_as_well(tmp_path: Path) -> None:
     assert (name, [one.rule for one in effect.added]) == ("sunset", ["ended"])
 
 
+def test_foresee__keeps_the_work_of_the_law_apart_from_what_ends_beside_it(tmp_path: Path) -> None:
+    pack = sunset_pack(tmp_path)
+    facts = [*case_of(), certificate("K2", act="ppe", printed_valid_until=SUNSET.isoformat())]
+    assert findings_of(pack, facts, SUNSET + ONE_DAY) == ["ended", "ended"]
+    ((_, effect),) = effects(pack, facts)
+    assert [one.facts[0] for one in effect.added] == [("certificate", "K1")]
+
+
 def test_foresee__leaves_out_what_had_ended_before(tmp_path: Path) -> None:
     assert effects(sunset_pack(tmp_path), case_of(printed_valid_until="2027-01-31")) == []
 
@@ -336,6 +344,18 @@ def is_foreseen(found: Sequence[ForeseenChange], day: date) -> bool:
         effect.added or effect.removed or effect.untold or effect.told or effect.outputs
         for effect in effects
     )
+
+
+def test_foresee__tells_what_one_row_ends_and_the_next_one_begins(packs: dict[str, Pack]) -> None:
+    day = date(2030, 8, 1)
+    test = next(g["the-day"] for (on, _), g in groups_of(packs["eu-ce"]).items() if on == day)
+    found = foresee(packs["eu-ce"], test.facts, day - ONE_DAY, day, test.confirmed)
+    told = {one.change.name: (one.change.what, one.effects) for one in found}
+    what, (effect,) = told["requirements.toys_dir"]
+    assert (what, list(effect.not_required)) == ("ends", [("requirements", "toys_dir")])
+    what, (effect,) = told["requirements.toys_reg"]
+    assert (what, [one.rule for one in effect.added]) == ("begins", ["product-passport-missing"])
+    assert list(effect.required) == [("requirements", "toys_reg")]
 
 
 def test_law_changes__tells_the_corrigendum(packs: dict[str, Pack]) -> None:

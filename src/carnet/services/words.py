@@ -64,6 +64,7 @@ CERTIFICATE_KINDS: Final = {
     "cpc": Text("children's product certificate", "儿童产品证书"),
     "gcc": Text("general certificate of conformity", "一般合格证书"),
     "ukca_doc": Text("UK declaration of conformity", "英国符合性声明"),
+    "product_passport": Text("digital product passport", "数字产品护照"),
 }
 """By the kind of a certificate."""
 RENEWAL_STATES: Final = {
