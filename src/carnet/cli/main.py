@@ -3,9 +3,10 @@
 import errno
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from carnet import __version__
 from carnet.cli.commands import (
@@ -34,9 +35,10 @@ from carnet.cli.commands import (
     witness,
     workspace,
 )
-from carnet.cli.failure import exit_code_of, print_failure
+from carnet.cli.failure import EXIT_CLEAN, EXIT_INPUT, exit_code_of, print_failure
 from carnet.cli.language import t
 from carnet.cli.options import LanguageOption, WorkspaceOption
+from carnet.cli.usage import is_help, usage_failure
 from carnet.core.errors import CarnetError, InputError
 from carnet.core.text import Text
 
@@ -108,7 +110,12 @@ workspace.register(app)
 def main() -> None:
     """Run the command line and turn expected errors into messages and exit codes."""
     try:
-        app()
+        code = app(prog_name="carnet", standalone_mode=False)
+    except typer.Abort:
+        sys.stderr.write(t("Nothing was done.\n", "未执行任何操作。\n"))
+        sys.exit(1)
+    except TyperException as error:
+        _stop_at_usage(error)
     except CarnetError as error:
         print_failure(error)
         sys.exit(exit_code_of(error))
@@ -116,6 +123,19 @@ def main() -> None:
         if error.errno not in _STDOUT_FULL:
             raise
         _stop_without_output(error)
+    else:
+        # A command that ends early gives its exit code, any other nothing.
+        sys.exit(code or EXIT_CLEAN)
+
+
+def _stop_at_usage(error: TyperException) -> NoReturn:
+    """Say what is wrong with the command line; what is typed without a command asks for help."""
+    if is_help(error):
+        sys.stderr.write(f"{error.format_message()}\n")
+        sys.exit(EXIT_INPUT)
+    failure = usage_failure(error)
+    print_failure(failure)
+    sys.exit(exit_code_of(failure))
 
 
 _STDOUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
