@@ -1,5 +1,6 @@
 """What stands behind a review: documents asked for and there, certificates over twelve months."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -87,6 +88,28 @@ def test_requirements__rest_on_rows_that_officers_have_not_confirmed(eu_ce: Pack
     assert open_ones["emc"].state == "undetermined"
     assert open_ones["emc"].cause is not None
     assert "not confirmed by officers" in open_ones["emc"].cause.en
+
+
+def test_requirements__are_none_of_a_rule_that_does_not_apply(eu_ce: Pack) -> None:
+    rules = {one.id: one for one in eu_ce.rules}
+    asking, for_toys = rules["document-missing"], rules["toy-review-overdue"].scope
+    limited = replace(asking, scope=for_toys)
+    pack = replace(eu_ce, rules=tuple(limited if one is asking else one for one in eu_ce.rules))
+    assert "tech_file" in requirements(eu_ce, "LST-CHG-02-EU-L", is_confirmed=True)
+    assert "tech_file" not in requirements(pack, "LST-CHG-02-EU-L", is_confirmed=True)
+
+
+def test_document__of_a_type_without_a_status_is_told_by_the_findings_that_name_it() -> None:
+    (judged,) = [one for one in sample().judged["LST-EAR-01-EU"] if one.pack.id == "ip-clearance"]
+    (case,) = cases_of(start_run(judged.pack, AS_OF, confirm_all(judged.pack)), ["LST-EAR-01-EU"])
+    search = case.facts_of("ip_search")[0]
+    assert document_status(search, case, judged.decision).status == "on_file"
+    finding = sample().judged["LST-CHG-02-EU-L"][0].decision.findings[0]
+    named = replace(finding, facts=((search.type, search.id),))
+    for severity, status in (("blocking", "found"), ("minor", "on_file")):
+        findings = (replace(named, severity=severity),)  # type: ignore[arg-type]  # both are ones
+        decision = replace(judged.decision, findings=findings)
+        assert document_status(search, case, decision).status == status
 
 
 def test_requirements__of_a_listing_that_is_no_case_are_none(eu_ce: Pack) -> None:

@@ -60,6 +60,7 @@ def run(folder: Path, *words: str) -> Result:
 def test_what_if__adds_a_proposal_and_keeps_nothing(workspace: Workspace) -> None:
     found = what_if(workspace, [PROPOSAL], as_of=AS_OF, market="US", engine="reference")
     assert len(found.comparisons) == MARKET_US
+    assert set(found.judged) == {each.listing_id for each in found.comparisons}
     assert [each.replaces for each in found.trials] == [None]
     changed = {each.listing_id: each for each in found.changed}
     assert set(changed) == {"LST-CHG-01-US", "LST-PWB-02-US"}
