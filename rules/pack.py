@@ -58,6 +58,10 @@ WORKBOOKS_MAX = 16
 """Tables in XLSX, each of which a process of its own reads."""
 TABLE_ROWS_MAX = 10_000
 """Rows of all tables together, headers included."""
+LOADED_MAX = 32
+_LOADED: dict[tuple[tuple[str, bytes], ...], Pack] = {}
+# A command asks for the same few packs again and again, and to check one takes half a second; it is
+# their bytes that are compared, so that no edit is passed over.
 _TOP_FILES = frozenset({"pack.yaml", "parameters.yaml", "law.yaml", "README.md", "CHANGELOG.md"})
 _FOLDERS = frozenset({"rules", "tables", "tests"})
 _DATA = (".yaml", ".csv", ".xlsx")
@@ -453,10 +457,15 @@ def load_pack(folder: Path) -> Pack:
     Raises:
         RulePackError: It has a defect; the message names the first and counts the rest.
     """
-    pack, found = check_documents(read_documents(folder))
+    files = tuple(read_files(folder).items())
+    if files in _LOADED:
+        return _LOADED[files]
+    pack, found = check_documents(parse_files(dict(files)))
     if not found:
         assert pack is not None, "a pack that could not be built has a defect"
-        return pack
+        if len(_LOADED) >= LOADED_MAX:
+            _LOADED.pop(next(iter(_LOADED)), None)
+        return _LOADED.setdefault(files, pack)
     first = found[0]
     more = len(found) - 1
     if not more:

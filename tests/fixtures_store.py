@@ -4,12 +4,13 @@ import ctypes
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from carnet.store.schema import upgrade_schema
 START_TIMEOUT_S = 60
 ROLE = "carnet"
 TEMPLATE = "carnet_template"
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 INSTALL = "PostgreSQL 15 is needed for the tests: apt-get install -y postgresql"
 
 
@@ -232,7 +234,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def clock() -> FixedClock:
     """A clock that stands at the day of the sample data."""
-    return FixedClock(datetime(2026, 11, 23, 8, 0, tzinfo=UTC))
+    return FixedClock(START)
 
 
 @pytest.fixture
@@ -253,3 +255,64 @@ def workspace(workspace_path: Path) -> Iterator[Workspace]:
     """An open new workspace on each kind of database."""
     with Workspace.open(workspace_path) as opened:
         yield opened
+
+
+Fill = Callable[[Workspace, Path, FixedClock], None]
+"""Brings a new workspace to where tests begin; the folder is for the files that it imports."""
+
+
+@dataclass
+class Snapshots:
+    """Workspaces that were filled once in this process, each for one kind of database."""
+
+    folder: Path
+    made: dict[tuple[str, str], Path] = field(default_factory=dict)
+
+    def of(self, fill: Fill, server: PostgresqlServer | None, clock: FixedClock) -> Path:
+        """Return the folder of a filled workspace, closed; nobody may change it."""
+        kind = "sqlite" if server is None else "postgresql"
+        key = (f"{fill.__module__}.{fill.__qualname__}", kind)
+        if key not in self.made:
+            home = self.folder / str(len(self.made))
+            home.mkdir()
+            url = "" if server is None else server.url(server.new_database(TEMPLATE))
+            create(home / "workspace", clock=clock, database_url=url)
+            with Workspace.open(home / "workspace") as workspace:
+                fill(workspace, home, clock)
+            self.made[key] = home / "workspace"
+        return self.made[key]
+
+
+@pytest.fixture(scope="session")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Snapshots:
+    """What was filled so far."""
+    return Snapshots(tmp_path_factory.mktemp("snapshots"))
+
+
+@pytest.fixture
+def filled_copy(
+    database_kind: str, snapshots: Snapshots, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Fill], Workspace]]:
+    """A function that opens a copy of a filled workspace, on each kind of database."""
+    server = request.getfixturevalue("postgresql") if database_kind == "postgresql" else None
+    opened: list[Workspace] = []
+    databases: list[str] = []
+
+    def copy(fill: Fill) -> Workspace:
+        original = snapshots.of(fill, server, FixedClock(START))
+        path = tmp_path / "workspace"
+        shutil.copytree(original, path)
+        if server is not None:
+            settings = path / "carnet.toml"
+            text = settings.read_text("utf-8")
+            (name,) = re.findall(r"/(carnet_\d+)\?", text)
+            databases.append(server.new_database(name))
+            settings.write_text(text.replace(f"/{name}?", f"/{databases[-1]}?"), "utf-8")
+        opened.append(Workspace.open(path))
+        return opened[-1]
+
+    yield copy
+    for workspace in opened:
+        workspace.close()
+    for name in databases:
+        server.drop(name)

@@ -25,12 +25,14 @@ import types
 from pathlib import Path
 from typing import Any
 
+from carnet.core.errors import CarnetError
+
 LENGTH = 4
 EXIT_FAILED = 1
 EXIT_UNFLUSHED = 120
 NOT_LOADED = (
     *("carnet.cli", "carnet.store.migrations", "carnet.examples", "carnet.rules.live.worker"),
-    *("carnet.rules.bulk", "carnet.api"),  # pyarrow starts a thread, and few children serve
+    "carnet.api",  # few children serve
 )
 ALSO_LOADED = (
     *("typer", "rich.console", "rich.table", "typer.rich_utils", "alembic.command"),
@@ -41,14 +43,24 @@ ALSO_LOADED = (
 
 def load() -> None:
     """Import what takes long, once for all children."""
+    # It starts a thread when it is imported: what imports it is loaded in the child that needs it.
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # makes its import fail
     package = importlib.import_module("carnet")
     for module in pkgutil.walk_packages(package.__path__, "carnet.", lambda _: None):
         if not module.name.startswith(NOT_LOADED) and not module.name.endswith("__main__"):
             # What does not import fails in the child that needs it.
-            with contextlib.suppress(ImportError):
+            with contextlib.suppress(ImportError, SyntaxError):
                 importlib.import_module(module.name)
     for name in ALSO_LOADED:
         importlib.import_module(name)
+    del sys.modules["pyarrow"]
+    from carnet.rules.pack import load_shipped
+    from carnet.rules.shelf import shelved_packs
+
+    for name in sorted({shelved.id for shelved in shelved_packs()}):
+        # What is being edited is said by whoever uses it.
+        with contextlib.suppress(CarnetError):
+            load_shipped(name)
     threads = os.listdir("/proc/self/task")  # noqa: PTH208 - numbers, not paths
     assert len(threads) == 1, "a process with threads must not fork"
     # What is never freed need not be copied by children that count references.

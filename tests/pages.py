@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.processes import command_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 HOWTO = ROOT / "docs" / "howto"
 EXAMPLES = ROOT / "examples"
@@ -28,7 +30,7 @@ def reader_environment(folder: Path) -> dict[str, str]:
     What is remembered for a user is remembered in the folder.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    path = os.pathsep.join([str(command_folder()), str(Path(sys.executable).parent), env["PATH"]])
     return env | {"SAMPLE": str(EXAMPLES), "PATH": path, "XDG_STATE_HOME": str(folder / "state")}
 
 

@@ -113,12 +113,15 @@ def run_carnet(
     return run_python(CARNET, *arguments, cwd=cwd, env=env, stdin=stdin)
 
 
-def write_command(folder: Path) -> None:
-    """Write a `carnet` into a folder that asks the server of this process: for a shell's path."""
-    path = folder / "carnet"
+@cache
+def command_folder() -> Path:
+    """Return a folder with a `carnet` that asks the server of this process: for a shell's path."""
     server = server_address()
+    path = Path(server).parent / "bin" / "carnet"
+    path.parent.mkdir()
     path.write_text(COMMAND.format(python=sys.executable, program=CARNET, server=server), "utf-8")
     path.chmod(0o755)
+    return path.parent
 
 
 def _ask(

@@ -1,6 +1,7 @@
 """Data points and passports: desensitised, traceable, one after another, never a silent zero."""
 
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,23 +43,27 @@ from tests.fixtures_passport import (
     import_facts,
     sound_facts,
 )
+from tests.fixtures_store import Fill
 
 QUARTER = "2026Q4"
 
 
+def fill_recorded(workspace: Workspace, folder: Path, clock: FixedClock) -> None:
+    fill_pool(workspace, folder, clock)
+    record_data_points(workspace, clock)
+    append_records(workspace, clock)
+
+
 @pytest.fixture
-def pool(workspace: Workspace, tmp_path: Path, clock: FixedClock) -> Workspace:
+def pool(filled_copy: Callable[[Fill], Workspace]) -> Workspace:
     """Return a workspace where everything for a passport is there, and nothing recorded."""
-    fill_pool(workspace, tmp_path, clock)
-    return workspace
+    return filled_copy(fill_pool)
 
 
 @pytest.fixture
-def recorded(pool: Workspace, clock: FixedClock) -> Workspace:
+def recorded(filled_copy: Callable[[Fill], Workspace]) -> Workspace:
     """Return a workspace whose data points are recorded."""
-    record_data_points(pool, clock)
-    append_records(pool, clock)
-    return pool
+    return filled_copy(fill_recorded)
 
 
 def refused(code: str, run: Any) -> CarnetError:

@@ -1,5 +1,6 @@
 """Packs that are hostile, broken or wrong are refused, with file, line and reason."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import date
@@ -269,3 +270,17 @@ def test_rule__block_that_compares_two_other_facts_is_refused(tmp_path: Path) ->
         ),
     )
     assert any("Move the line to 'when'" in e.hint.en for e in check_pack(folder)[1])
+
+
+def test_load__again_is_the_same_pack_until_a_byte_changes(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "sample" / "1", rule(when=["product.is_radio"]))
+    first = load_pack(folder)
+    assert load_pack(folder) is first
+    file = folder / "pack.yaml"
+    written = file.stat().st_mtime_ns
+    file.write_bytes(file.read_bytes() + b"\n")
+    os.utime(file, ns=(written, written))
+    assert load_pack(folder) is not first
+    file.write_text("nonsense: true\n", "utf-8")
+    with pytest.raises(RulePackError):
+        load_pack(folder)
