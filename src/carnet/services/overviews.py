@@ -25,6 +25,7 @@ from carnet.store.facts import current_facts
 SHOWN_MAX: Final = 250
 """Listings that a page shows one by one; the worst come first."""
 RANKS: Final[Mapping[Conformity, int]] = {"nonconforming": 0, "undetermined": 1, "conforming": 2}
+"""The verdicts, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def overview_among(
 
 
 def _reviewed(listing: str, judged: Sequence[Judged]) -> Reviewed:
-    worst = min((one.decision.conformity for one in judged), key=RANKS.__getitem__)
+    told = {one.decision.conformity for one in judged}
+    worst = next(verdict for verdict in RANKS if verdict in told)
     return Reviewed(listing, worst, tuple(judged))
 
 
