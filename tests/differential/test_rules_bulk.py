@@ -15,6 +15,8 @@ from carnet.facts.fact import Fact, fact_from_json
 from carnet.facts.intake import read_files
 from carnet.rules.ast import Pack
 from carnet.rules.bulk import batches, running
+from carnet.rules.bulk.run import open_run
+from carnet.rules.bulk.sources import GivenFacts
 from carnet.rules.decision import NOTHING_EARLIER, Earlier
 from carnet.rules.engine import evaluate
 from carnet.rules.pack import load_pack, load_shipped
@@ -232,6 +234,32 @@ def test_bulk__nothing_decides_nothing(tmp_path: Path) -> None:
     pack = make_pack(tmp_path, rule(when=["product.is_radio"]))
     assert assert_same(pack, [])["decisions"] == []
     assert assert_same(pack, [product()])["unreached"] == [{"type": "product", "id": "P1"}]
+
+
+@pytest.mark.parametrize("few", [-1, running.FEW])
+def test_bulk__matches_are_what_findings_are_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(running, "FEW", few)
+    both = [{"a": "certificate"}, {"b": "certificate"}]
+    two = rule("two", match=both, when=["a.kind == b.kind", "a.id != b.id"])
+    none = rule("none", without=[{"c": "certificate", "when": ["c.is_verified"]}])
+    pack = make_pack(tmp_path, two, none)
+    facts = [listing(), product(), certificate(), certificate("K2"), listing("L2"), listing("L3")]
+    expected = {
+        (decision.case[1], finding.rule, finding.facts)
+        for decision in evaluate(pack, facts, AS_OF, "reference").decisions
+        for finding in decision.findings
+    }
+    with open_run(pack, GivenFacts(tuple(facts)), AS_OF) as results:
+        rows = results.matches().to_pylist()
+    found = [
+        (row["case_id"], row["rule"], tuple((one["type"], one["id"]) for one in row["facts"]))
+        for row in rows
+    ]
+    assert set(rows[0]) == {"case_id", "rule", "facts"}, "no texts"
+    assert set(found) == expected
+    assert {rule for _, rule, _ in found} >= {"two"}
 
 
 # --- what was once wrong ----------------------------------------------------------------------
