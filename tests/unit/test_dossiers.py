@@ -178,9 +178,10 @@ def test_case_on_another_day__is_the_case_that_would_be_assembled(eu_ce: Pack) -
 
 def test_overview__counts_every_listing_and_shows_the_worst_first() -> None:
     overview = sample_overview()
-    assert overview.counts == {"nonconforming": 4, "undetermined": 1, "conforming": 4}
+    assert overview.counts == {"nonconforming": 4, "undetermined": 0, "conforming": 4}
+    assert overview.not_reviewed == 1
     verdicts = [each.verdict for each in overview.shown]
-    assert verdicts == ["nonconforming"] * 4 + ["undetermined"] + ["conforming"] * 4
+    assert verdicts == ["nonconforming"] * 4 + [None] + ["conforming"] * 4
     held = overview.shown[4]
     assert (held.listing_id, held.reason, held.market) == ("LST-JP", NOT_REVIEWED.reason, "")
     assert (overview.shown[0].market, overview.shown[0].model) == ("EU", "EH-C20 charger 20 W")

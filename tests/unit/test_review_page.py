@@ -133,6 +133,7 @@ def test_page__lists_what_is_missing_with_law_remedy_and_day() -> None:
     assert "the compliance officer files it" in text
     assert "before any further unit is placed on the market" in text
     assert "No pack covers the market JP." in text
+    assert '<li class="dim"><b>1</b> <span aria-hidden="true">–</span> not reviewed</li>' in text
     assert '<div class="bad"><span aria-hidden="true">✗</span> missing' in text
     assert "counts until 2026-12-11" in text
     assert "renewal window 2026-07-10 to 2027-01-10" in text

@@ -1,7 +1,7 @@
 """A review at a glance: how many listings are admitted, held and rejected, and the worst of them.
 
 A listing is admitted where every pack that decided it says conforming, rejected where one says
-nonconforming, and held else; also where no pack decided it.
+nonconforming, and held else. What no pack decided is none of the three.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ class Reviewed:
 
     Args:
         listing_id: The listing.
-        verdict: The worst of the decisions; undetermined where there is none.
+        verdict: The worst of the decisions; None where no pack decided.
         judged: The decisions.
         reason: Why there is none, if so.
         market: The market, where it is known.
@@ -43,7 +43,7 @@ class Reviewed:
     """
 
     listing_id: str
-    verdict: Conformity
+    verdict: Conformity | None
     judged: tuple[Judged, ...]
     reason: Text | None = None
     market: str = ""
@@ -57,7 +57,8 @@ class Overview:
 
     Args:
         as_of: The day of the review.
-        counts: How many listings came to each verdict.
+        counts: How many of the listings that a pack decided came to each verdict.
+        not_reviewed: How many listings no pack decided.
         severities: How many findings there are of each severity.
         packs: Every pack that decided.
         shown: The listings that are shown, the worst first.
@@ -66,6 +67,7 @@ class Overview:
 
     as_of: date
     counts: Mapping[Conformity, int]
+    not_reviewed: int
     severities: Mapping[str, int]
     packs: tuple[Pack, ...]
     shown: tuple[Reviewed, ...]
@@ -74,7 +76,7 @@ class Overview:
     @property
     def total(self) -> int:
         """How many listings there are, shown or not."""
-        return sum(self.counts.values())
+        return sum(self.counts.values()) + self.not_reviewed
 
 
 def judged_of(review: Review) -> dict[str, list[Judged]]:
@@ -130,22 +132,26 @@ def overview_among(
         shown_max: How many listings are shown.
     """
     listings = [_reviewed(name, found) for name, found in judged.items()]
-    listings += [
-        Reviewed(each.listing_id, "undetermined", (), each.reason) for each in not_reviewed
-    ]
     counts = Counter(each.verdict for each in listings)
-    listings.sort(key=lambda each: (RANKS[each.verdict], each.listing_id))
-    shown = listings[:shown_max]
+    left = [Reviewed(each.listing_id, None, (), each.reason) for each in not_reviewed]
+    shown = sorted([*listings, *left], key=_gravity)[:shown_max]
     behind = {each.listing_id: each.judged for each in shown}
     decided = [one for found in judged.values() for one in found]
     return Overview(
         as_of,
         {verdict: counts[verdict] for verdict in RANKS},
+        len(left),
         Counter(finding.severity for one in decided for finding in one.decision.findings),
         packs_of(judged),
         tuple(_named(shown, facts)),
         dossiers_of(behind, facts, confirmed, as_of),
     )
+
+
+def _gravity(each: Reviewed) -> tuple[int, str]:
+    """Return what sorts listings, the worst first; what no pack decided is as open as a hold."""
+    rank = RANKS["undetermined"] if each.verdict is None else RANKS[each.verdict]
+    return rank, each.listing_id
 
 
 def _reviewed(listing: str, judged: Sequence[Judged]) -> Reviewed:

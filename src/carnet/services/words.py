@@ -15,6 +15,8 @@ ADMISSIONS: Final = {
     "nonconforming": Text("reject", "拒绝"),
 }
 """What a verdict means for a listing."""
+NOT_REVIEWED: Final = Text("not reviewed", "未审核")
+"""Said of a listing that no pack decided."""
 PACK_STATUSES: Final = {
     "draft": Text("draft", "草案"),
     "released": Text("released", "已发布"),

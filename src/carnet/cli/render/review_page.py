@@ -105,6 +105,9 @@ def _summary(overview: Overview, write: Writer) -> Iterator[str]:
     yield _heading("summary", write) + '<ul class="cards">\n'
     for verdict, count in overview.counts.items():
         yield f'<li class="{write.tone(verdict)}"><b>{count}</b> {write.admission(verdict)}</li>\n'
+    if overview.not_reviewed:
+        told = f"<b>{overview.not_reviewed}</b> {write.admission(None)}"
+        yield f'<li class="{write.tone(None)}">{told}</li>\n'
     yield "</ul>\n"
     total = overview.total
     found = write.list(
@@ -122,9 +125,9 @@ def _summary(overview: Overview, write: Writer) -> Iterator[str]:
 _MEANING: Final = Text(
     "Admit: every pack that decided says conforming. Reject: one says nonconforming. Hold: it "
     "cannot be told yet, because a fact is missing or officers have not confirmed what the law "
-    "text is taken to say.",
+    "text is taken to say. Not reviewed: no pack decided, for the reason that stands there.",
     "准入：所有判定的规则包均为合规。拒绝：至少一个为不合规。暂缓：尚无法判定，"
-    "因缺少事实，或合规专员尚未确认相关法条的取值。",
+    "因缺少事实，或合规专员尚未确认相关法条的取值。未审核：没有规则包作出判定，原因见下文。",
 )
 
 

@@ -75,7 +75,7 @@ def _matrix(
     yield f'<h3 id="matrix-{escape(market)}">{escape(title)}</h3>\n'
     yield wide("", by=f"matrix-{market}")
     yield '<table class="matrix">\n<thead>\n'
-    yield from _matrix_head(ordered, write)
+    yield from _matrix_head(ordered, columns, write)
     yield "</thead>\n<tbody>\n"
     for each in listings:
         own = {_key(one): one for one in cells[each.listing_id]}
@@ -87,13 +87,19 @@ def _matrix(
     yield from _legend(ordered, columns, write)
 
 
-def _matrix_head(ordered: Sequence[Column], write: Writer) -> Iterator[str]:
+def _matrix_head(
+    ordered: Sequence[Column], columns: Mapping[Column, Cell], write: Writer
+) -> Iterator[str]:
     groups = [(pack, len(list(found))) for pack, found in groupby(ordered, lambda each: each[0])]
     listing = cell(escape(write.t("Listing", "上架商品")), "th", scope="col", rowspan="2")
     verdict = cell(escape(write.t("Result", "结果")), "th", scope="col", rowspan="2")
     packs = (cell(escape(pack), "th", scope="colgroup", colspan=str(n)) for pack, n in groups)
     yield row([listing, verdict, *packs])
-    yield row(cell(escape(name), "th", scope="col") for _, _, name in ordered)
+    names = ((column[2], write.say(columns[column].requirement.name)) for column in ordered)
+    yield row(
+        cell(f"{escape(code)}<br><small>{escape(name)}</small>", "th", scope="col")
+        for code, name in names
+    )
 
 
 def _matrix_cell(one: Cell | None, write: Writer) -> str:

@@ -12,7 +12,13 @@ from carnet.core.text import Language
 from carnet.rules.decision import Conformity, Finding
 from carnet.services.overviews import RANKS
 from carnet.services.what_if import NO_DECISION, Comparison, Point, Trial, WhatIf
-from carnet.services.words import ADMISSIONS, CONFORMITIES, PACK_STATUSES, SEVERITIES
+from carnet.services.words import (
+    ADMISSIONS,
+    CONFORMITIES,
+    NOT_REVIEWED,
+    PACK_STATUSES,
+    SEVERITIES,
+)
 
 COLUMNS: Final = (
     *("is_decision", "as_of", "what_if", "listing", "before", "after", "change"),
@@ -22,7 +28,7 @@ COLUMNS: Final = (
 
 def _verdict(verdict: Conformity | None, write: Writer) -> str:
     if verdict is None:
-        return write.t("not reviewed", "未审核")
+        return write.say(NOT_REVIEWED)
     return f"{write.say(ADMISSIONS[verdict])} ({write.say(CONFORMITIES[verdict])})"
 
 

@@ -6,7 +6,8 @@ from html import escape
 
 from carnet.cli.render.review_style import SIGNS
 from carnet.core.text import Language, Text
-from carnet.services.words import ADMISSIONS, DOCUMENT_STATUSES
+from carnet.rules.decision import Conformity
+from carnet.services.words import ADMISSIONS, DOCUMENT_STATUSES, NOT_REVIEWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Writer:
         """Return some words as a list in a sentence."""
         return self.t(", ", "、").join(parts)
 
-    def tone(self, code: str) -> str:
+    def tone(self, code: str | None) -> str:
         """Return the class of a verdict, status or severity."""
         return SIGNS[code][1] if code in SIGNS else "dim"
 
@@ -36,8 +37,10 @@ class Writer:
         sign = f'<span aria-hidden="true">{SIGNS[code][0]}</span>'
         return f"{sign} {escape(self.say(words[code]))}"
 
-    def admission(self, verdict: str) -> str:
+    def admission(self, verdict: Conformity | None) -> str:
         """Return what a verdict means for a listing, as markup."""
+        if verdict is None:
+            return f'<span aria-hidden="true">–</span> {escape(self.say(NOT_REVIEWED))}'
         return self.marked(verdict, ADMISSIONS)
 
     def status(self, code: str) -> str:
