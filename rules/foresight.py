@@ -31,6 +31,7 @@ from carnet.rules.given import FactKey
 from carnet.rules.law_changes import (
     ONE_DAY,
     LawChange,
+    as_verified,
     law_changes,
     moved,
     readers_of,
@@ -302,7 +303,9 @@ class _Day:
         together = self.days.effect(case, self.without_all)
         if together is None:
             return
-        single = {change: self.days.effect(case, run) for change, run in self.without_one.items()}
+        single = {
+            change: self._single(case, run, together) for change, run in self.without_one.items()
+        }
         if not any(single.values()):
             single = dict.fromkeys(self.without_one, together)
         before, after = self.days.verdicts(case)
@@ -310,21 +313,26 @@ class _Day:
             if effect is not None:
                 yield change, replace(effect, before=before, after=after)
 
+    def _single(self, case: Case, without: Run, together: Effect) -> Effect | None:
+        return together if len(self.without_one) == 1 else self.days.effect(case, without)
+
 
 def _day(
     pack: Pack, day: date, changes: Collection[LawChange], confirmed: frozenset[str]
 ) -> _Day | None:
     """Return the runs of a day, None where nothing of the pack reads what changes."""
-    readers = readers_of(pack, changes)
+    known = _confirmed_with(confirmed, changes)
+    trusted = as_verified(pack, known)
+    readers = readers_of(trusted, changes)
     if not readers:
         return None
-    known = _confirmed_with(confirmed, changes)
-    small = with_rules(pack, readers)
+    small = with_rules(trusted, readers)
+    full = with_rules(trusted, trusted.rules)
     days = _Days(
         day,
         start_run(small, day, known),
         start_run(small, day - ONE_DAY, known),
-        (start_run(pack, day - ONE_DAY, known), start_run(pack, day, known)),
+        (start_run(full, day - ONE_DAY, known), start_run(full, day, known)),
     )
     one = {change: start_run(undo(small, [change]), day, known) for change in changes}
     return _Day(days, start_run(undo(small, changes), day, known), one)

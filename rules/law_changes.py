@@ -11,7 +11,7 @@ one day is what the change does, whatever else falls on that day.
 Source: docs/spec/pack-format.md, PF-6, PF-41 and PF-76.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final, Literal
@@ -42,6 +42,7 @@ from carnet.rules.tables import is_in_force
 from carnet.rules.values import day_or_value
 
 What = Literal["begins", "ends", "changes", "day"]
+Status = Literal["V", "S", "U"]
 FAR_YEARS: Final = 100
 """How far a day is moved that is to come never."""
 
@@ -72,7 +73,7 @@ class LawChange:
     title: Text
     before: Known | None
     after: Known | None
-    status: Literal["V", "S", "U"]
+    status: Status
     citation: tuple[Citation, ...]
     corrigenda: tuple[Text, ...] = ()
 
@@ -267,6 +268,25 @@ def _row_without(table: Table, row: TableRow, change: LawChange) -> TableRow | N
 # --- what reads them ----------------------------------------------------------------------------
 
 
+def as_verified(pack: Pack, names: frozenset[str]) -> Pack:
+    """Return a pack in which what officers confirmed is as good as read in a primary text.
+
+    What a decision rests on is then not looked for, which takes most of the time; decisions are the
+    same but for the names that they carry as confirmed.
+    """
+    marked = _with_statuses(pack, lambda name, status: "V" if name in names else status)
+    rules = tuple(
+        replace(
+            rule,
+            unverified=rule.unverified - names,
+            direct=rule.direct - names,
+            scope_unverified=rule.scope_unverified - names,
+        )
+        for rule in pack.rules
+    )
+    return replace(marked, rules=rules)
+
+
 def readers_of(pack: Pack, changes: Collection[LawChange]) -> tuple[Rule, ...]:
     """Return the rules that may read some changes, and those that set an output with one of them.
 
@@ -284,21 +304,26 @@ def readers_of(pack: Pack, changes: Collection[LawChange]) -> tuple[Rule, ...]:
 
 def _reads_of_changes(pack: Pack, names: Collection[str]) -> Reads:
     """Return which of some names a value may read: they stand in for the U parameters."""
-    parameters: Mapping[str, Parameter] = {
-        name: replace(one, status="U" if name in names else "V")
+    return reads_of(_with_statuses(pack, lambda name, _: "U" if name in names else "V"))
+
+
+def _with_statuses(pack: Pack, status_of: Callable[[str, Status], Status]) -> Pack:
+    """Return a pack in which the status of each parameter and row is another one."""
+    parameters = {
+        name: replace(one, status=status_of(name, one.status))
         for name, one in pack.parameters.items()
     }
     tables = {
         name: replace(
             table,
             rows=tuple(
-                replace(row, status="U" if row_key(name, row.id) in names else "V")
+                replace(row, status=status_of(row_key(name, row.id), row.status))
                 for row in table.rows
             ),
         )
         for name, table in pack.tables.items()
     }
-    return reads_of(replace(pack, parameters=parameters, tables=tables))
+    return replace(pack, parameters=parameters, tables=tables)
 
 
 def _values_of_rule(rule: Rule) -> list[Value]:
