@@ -155,9 +155,8 @@ def _gravity(each: Reviewed) -> tuple[int, str]:
 
 
 def _reviewed(listing: str, judged: Sequence[Judged]) -> Reviewed:
-    told = {one.decision.conformity for one in judged}
-    worst = next(verdict for verdict in RANKS if verdict in told)
-    return Reviewed(listing, worst, tuple(judged))
+    worst = min(judged, key=lambda one: RANKS[one.decision.conformity])
+    return Reviewed(listing, worst.decision.conformity, tuple(judged))
 
 
 def _named(shown: Sequence[Reviewed], facts: Collection[Fact]) -> Iterable[Reviewed]:
