@@ -185,6 +185,17 @@ def stage_due_lists(
     return [_stage_list(connection, issuer, state, days, clock) for state in due]
 
 
+def due_lists(workspace: Workspace, clock: Clock) -> list[ListState]:
+    """Return the status lists that `publish_lists` would publish; nothing is changed.
+
+    Raises:
+        LedgerFatalError: A stored list is damaged.
+    """
+    now = clock.now()
+    with reading(workspace.engine) as connection:
+        return [state for state in list_states(connection) if state.is_due(now)]
+
+
 def publish_lists(workspace: Workspace, clock: Clock) -> list[Record]:
     """Publish the status lists that are due: they go into the log with all that waits.
 

@@ -22,11 +22,11 @@ HELP = t(
     "自动执行器：只执行到期的操作。\n\n示例：carnet keeper run --once",
 )
 RUN_HELP = t(
-    "Sweep lockboxes that were paid, again and again, until interrupted.\n\n"
-    "It holds no power: anyone may call what it calls, and nothing is done twice.\n\n"
+    "Sweep lockboxes that were paid and publish status lists that are due, until interrupted.\n\n"
+    "On the chain it holds no power: anyone may call what it calls. Nothing is done twice.\n\n"
     "Example: carnet keeper run --once --dry-run",
-    "持续归集已到账的专用收款地址，直至被中断。\n\n"
-    "它没有任何特权：其调用任何人均可发起，且不会重复执行。\n\n"
+    "持续归集已到账的专用收款地址，并发布到期的状态列表，直至被中断。\n\n"
+    "它在链上没有任何特权：其调用任何人均可发起。任何操作都不会重复执行。\n\n"
     "示例：carnet keeper run --once --dry-run",
 )
 SECONDS_MAX = 86_400
@@ -72,7 +72,7 @@ def run(
         keeper = Keeper(opened, SystemClock())
         with _stopping_on_signals(keeper):
             for tick in keeper.run(interval_s=float(interval), is_once=once, is_dry_run=dry_run):
-                _print_tick(tick, output_format)
+                _print_tick(tick, output_format, is_dry_run=dry_run)
                 failed = tick.error is not None
     if once and failed:
         sys.exit(EXIT_UNDECIDED)
@@ -91,27 +91,40 @@ def _stopping_on_signals(keeper: "Keeper") -> "Iterator[None]":
             signal.signal(number, handler)
 
 
-def _print_tick(tick: "Tick", output_format: str) -> None:
+def _print_tick(tick: "Tick", output_format: str, *, is_dry_run: bool) -> None:
     if tick.error is not None:
         print_failure(tick.error)
     if output_format == "json":
         # One object a line: a loop has no end at which one object could be closed.
-        typer.echo(json.dumps(_tick_json(tick), ensure_ascii=False))
-    elif tick.report is not None:
+        typer.echo(json.dumps(_tick_json(tick, is_dry_run=is_dry_run), ensure_ascii=False))
+        return
+    if tick.report is not None:
         _print_report(tick)
+    for urn in tick.lists:
+        # Where the chain failed, what was published is told all the same.
+        typer.echo(
+            t(f"  status list due: {urn}", f"  状态列表到期：{urn}")
+            if is_dry_run
+            else t(f"  published status list {urn}", f"  已发布状态列表 {urn}")
+        )
 
 
-def _tick_json(tick: "Tick") -> dict[str, Any]:
+def _tick_json(tick: "Tick", *, is_dry_run: bool) -> dict[str, Any]:
     from carnet.core.clock import format_instant
 
     report = tick.report
     if report is None:
         assert tick.error is not None, "a tick has a report or an error"
-        return {"at": format_instant(tick.at), "error": tick.error.code}
+        return {
+            "at": format_instant(tick.at),
+            "is_dry_run": is_dry_run,
+            "error": tick.error.code,
+            "status_lists": list(tick.lists),
+        }
     return {
         "at": format_instant(tick.at),
         "chain_now": format_instant(report.at),
-        "is_dry_run": report.is_dry_run,
+        "is_dry_run": is_dry_run,
         "due": [item.receivable_id.hex() for item in report.due],
         "swept": [
             {
@@ -124,6 +137,7 @@ def _tick_json(tick: "Tick") -> dict[str, Any]:
         ],
         "failed": [item.receivable_id.hex() for item in report.failed],
         "gas_used": report.gas_used,
+        "status_lists": list(tick.lists),
     }
 
 
