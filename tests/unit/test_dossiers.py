@@ -112,6 +112,16 @@ def test_document__of_a_type_without_a_status_is_told_by_the_findings_that_name_
         assert document_status(search, case, decision).status == status
 
 
+def test_document__that_is_valid_is_not_told_so_where_a_grave_finding_names_it() -> None:
+    (judged,) = [one for one in sample().judged["LST-EAR-01-EU"] if one.pack.id == "eu-ce"]
+    (case,) = cases_of(start_run(judged.pack, AS_OF, confirm_all(judged.pack)), ["LST-EAR-01-EU"])
+    finding = sample().judged["LST-CHG-02-EU-L"][0].decision.findings[0]
+    keys = (("certificate", "CRT-001"), ("certificate", "CRT-041"))
+    decision = replace(judged.decision, findings=(replace(finding, facts=keys[:1]),))
+    statuses = [document_status(case.by_key[key], case, decision).status for key in keys]
+    assert statuses == ["found", "valid"]
+
+
 def test_requirements__of_a_listing_that_is_no_case_are_none(eu_ce: Pack) -> None:
     run = start_run(eu_ce, AS_OF, confirm_all(eu_ce))
     (case,) = cases_of(run, ["LST-LED-01-US-L"])

@@ -218,18 +218,20 @@ def _under(act: str, case: Case) -> Iterator[FactKey]:
 
 
 def document_status(fact: Fact, case: Case, decision: Decision | None = None) -> DocumentStatus:
-    """Return where a document stands: as the pack derives it, else by the findings that name it."""
+    """Return where a document stands: as the pack derives it, and by the findings that name it."""
     kind = str(fact.fields.get("kind", fact.type))
     key = (fact.type, fact.id)
     definition = case.run.pack.derived.get((fact.type, "standing"))
+    status = "on_file"
     if definition is not None:
         found = computed(definition, fact, case)
         if isinstance(found, Unknown):
             return DocumentStatus(key, kind, "undetermined", found.cause)
-        return DocumentStatus(key, kind, str(found))
+        status = str(found)
     naming = decision.findings if decision is not None else ()
     is_faulted = any(each.severity in _DECISIVE and key in each.facts for each in naming)
-    return DocumentStatus(key, kind, "found" if is_faulted else "on_file")
+    is_good = status in {"on_file", "valid"}
+    return DocumentStatus(key, kind, "found" if is_faulted and is_good else status)
 
 
 # --- the strips -------------------------------------------------------------------------------

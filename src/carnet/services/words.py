@@ -48,7 +48,10 @@ DOCUMENT_STATUSES: Final = {
     "on_file": Text("on file", "已存档"),
     "found": Text("see finding", "见发现项"),
 }
-"""The status of a document, as packs derive it; the last two where a pack derives none."""
+"""The status of a document: as packs derive it, but for the last two.
+
+`on_file` stands where a pack derives none, `found` where a grave finding names the document.
+"""
 CERTIFICATE_KINDS: Final = {
     "eu_doc": Text("EU declaration of conformity", "欧盟符合性声明"),
     "simplified_doc": Text("simplified EU declaration", "简化版欧盟符合性声明"),

@@ -32,6 +32,7 @@ th small{font-weight:normal}
 .matrix td{min-width:6rem}
 tbody th{min-width:9rem}
 .strip td:nth-child(2){text-align:left;min-width:12rem}
+.id{white-space:nowrap}
 .matrix td div+div{margin-top:.25rem;border-top:1px dotted}
 .strip td{text-align:center}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -41,7 +42,7 @@ nav ul{padding-left:1.2rem}
 @page{size:A4 landscape;margin:1cm}
 @media print{body{padding:0;font-size:10pt;max-width:none}nav,.skip{display:none}
 .wide{overflow:visible}table{font-size:8pt}th,td{padding:1pt 3pt}
-.matrix{font-size:6pt}.matrix td,tbody th{min-width:0;overflow-wrap:anywhere}
+.matrix{font-size:6pt}.id{white-space:normal}.matrix td,tbody th{min-width:0;overflow-wrap:anywhere}
 tr,h2,h3{break-inside:avoid;break-after:auto}h2,h3{break-after:avoid}thead{display:table-header-group}
 .good,.bad,.warn,.dim,thead th{print-color-adjust:exact}}
 """

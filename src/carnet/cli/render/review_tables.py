@@ -109,18 +109,22 @@ def _matrix_cell(one: Cell | None, write: Writer) -> str:
     state = one.requirement.state
     parts = [*([] if state == "met" else [(state, "")]), *_by_status(one.documents)]
     told = "".join(
-        f'<div class="{write.tone(status)}">{write.status(status)} '
-        f"<small>{escape(ids)}</small></div>"
+        f'<div class="{write.tone(status)}">{write.status(status)} <small>{ids}</small></div>'
         for status, ids in parts
     )
     return cell(told)
 
 
 def _by_status(documents: Iterable[DocumentStatus]) -> list[tuple[str, str]]:
+    """Return each status with the documents that have it, as markup."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for each in documents:
         found[each.status].append(each.key[1])
-    return [(status, " ".join(ids)) for status, ids in found.items()]
+    return [(status, " ".join(map(_unbroken, ids))) for status, ids in found.items()]
+
+
+def _unbroken(name: str) -> str:
+    return f'<span class="id">{escape(name)}</span>'
 
 
 def _legend(
