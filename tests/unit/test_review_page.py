@@ -15,13 +15,14 @@ from carnet.cli.render.review_page import ReviewPage, review_page
 from carnet.cli.render.review_style import SIGNS, STYLE
 from carnet.core.text import Language, Text
 from carnet.rules.decision import Decision, Finding, RuleError
+from carnet.rules.derivation import Derived
 from carnet.rules.lifecycle import Acknowledged, Evaluated, follow
 from carnet.services.decisions import StoredDecision
 from carnet.services.dossiers import Judged
 from carnet.services.findings import FindingKey, TrackedFinding, key_of
-from carnet.services.overviews import Overview, Reviewed
+from carnet.services.overviews import Overview, Reviewed, overview_among
 from carnet.services.words import DOCUMENT_STATUSES
-from tests.fixtures_review import AS_OF, sample_overview
+from tests.fixtures_review import AS_OF, confirm_none, sample, sample_overview
 
 VOID = {"meta", "br"}
 HOSTILE = '</td><script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -204,6 +205,25 @@ def test_page__tells_why_a_rule_cannot_be_told(judged: Judged) -> None:
     assert rule.title.en in text
     assert "cannot be told" in text
     assert "before the listing is admitted" in text
+
+
+def test_page__holds_what_rests_on_law_that_officers_have_not_confirmed() -> None:
+    found = sample(is_confirmed=False)
+    overview = overview_among(found.facts, found.judged, [], AS_OF, confirm_none)
+    assert overview.counts["undetermined"] > 0
+    english, chinese = page(overview), page(overview, "zh")
+    for text, words in (
+        (english, ("hold", "undetermined", "cannot be told", "not confirmed by officers")),
+        (chinese, ("暂缓", "无法判定", "未经合规专员确认")),
+    ):
+        read(text)
+        assert all(word in text for word in words)
+    assert "ppe_renewal_closes_months" in english
+    strip = replace(overview.dossiers.strips[0], ends=Derived(None, cause=Text("Why.", "缘由。")))
+    dossiers = replace(overview.dossiers, strips=(strip,), further=3)
+    english = page(replace(overview, dossiers=dossiers))
+    assert "end cannot be told: Why." in english
+    assert "3 more certificates are not drawn" in english
 
 
 def test_page__takes_the_day_that_an_officer_set(judged: Judged) -> None:
