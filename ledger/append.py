@@ -65,7 +65,7 @@ from carnet.ledger.staging import (
     stage_records,
 )
 from carnet.ledger.together import Request, Together
-from carnet.store.direct import Direct, Row, writing_directly
+from carnet.store.direct import Direct, Part, Row, writing_directly
 from carnet.store.engine import reading
 from carnet.store.locks import Lock
 from carnet.store.tables import CHECKPOINT, LOG_ENTRY, LOG_NODE, RECORD
@@ -93,6 +93,17 @@ _Asked = Request[_Ask, list[int]]
 
 class _KnownError(Exception):
     """A record that was taken for new is stored already."""
+
+
+class _Staged(NamedTuple):
+    """Where the records stand that are asked for, and the rows of those to be stored with them."""
+
+    stored: Mapping[str, Stored]
+    rows: Sequence[Row]
+
+
+def _unplaced(fresh: Mapping[str, Leaf]) -> dict[str, Stored]:
+    return {name: Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
 
 
 def _all_fresh(requests: Sequence[_Asked], known: Mapping[str, bytes]) -> dict[str, Leaf]:
@@ -224,9 +235,9 @@ class Log(LogReader):
 
     def _append_once(self, requests: Sequence[_Asked], *, are_new: bool) -> None:
         with writing_directly(self._engine, Lock.LOG_HEAD) as direct:
-            stored = self._take_up(direct, requests, are_new=are_new)
-            waiting = _waiting(requests, stored)
-            tip, start = self._sequence(direct, waiting)
+            staged = self._as_new(direct, requests) if are_new else self._take_up(direct, requests)
+            waiting = _waiting(requests, staged.stored)
+            tip, start = self._sequence(direct, waiting, staged.rows)
             crash_point("append.before-commit")
         crash_point("append.after-commit")
         self._tip = tip
@@ -235,38 +246,44 @@ class Log(LogReader):
         placed = {leaf.record_hash: start + offset for offset, leaf in enumerate(waiting)}
         for request in requests:
             if request.error is None:
-                found = [stored[leaf.record.record_id] for leaf in request.asked.leaves]
+                found = [staged.stored[leaf.record.record_id] for leaf in request.asked.leaves]
                 request.answer = [
                     placed[row.record_hash] if row.place is None else row.place for row in found
                 ]
 
-    def _take_up(
-        self, direct: Direct, requests: Sequence[_Asked], *, are_new: bool = False
-    ) -> dict[str, Stored]:
+    def _as_new(self, direct: Direct, requests: Sequence[_Asked]) -> _Staged:
+        """Return the records as if none of them were stored, to be inserted with their entries.
+
+        A request whose records cannot be staged gets its error here, the others go on.
+        """
+        fresh = _all_fresh(requests, {})
+        return _Staged(_unplaced(fresh), record_rows(direct, fresh, self._clock))
+
+    def _take_up(self, direct: Direct, requests: Sequence[_Asked]) -> _Staged:
         """Stage what is not staged yet, and return where all of it stands.
 
         A request whose records cannot be staged gets its error here, the others go on.
-
-        Raises:
-            _KnownError: Not all of them are new, as it was said.
         """
         asked = [request for request in requests if request.error is None]
-        if are_new:
-            fresh = _all_fresh(asked, {})
-            rows = record_rows(direct, fresh, self._clock)
-            is_done = direct.insert_new(RECORD.name, RECORD_COLUMNS, rows)
-            if is_done is False:
-                raise _KnownError
-            if is_done:
-                return {name: Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
         stored = find_stored(direct, [leaf for request in asked for leaf in request.asked.leaves])
         fresh = _all_fresh(asked, {name: row.record_hash for name, row in stored.items()})
         rows = record_rows(direct, fresh, self._clock)
         direct.insert(RECORD.name, RECORD_COLUMNS, rows)
-        return stored | {name: Stored(leaf.record_hash, None) for name, leaf in fresh.items()}
+        return _Staged(stored | _unplaced(fresh), [])
 
-    def _sequence(self, direct: Direct, leaves: Sequence[Leaf]) -> tuple[_Tip, int]:
-        """Put records at the end of the log, and return its new end and where they begin."""
+    def _sequence(
+        self, direct: Direct, leaves: Sequence[Leaf], rows: Sequence[Row]
+    ) -> tuple[_Tip, int]:
+        """Put records at the end of the log, and return its new end and where they begin.
+
+        Args:
+            direct: Of the transaction.
+            leaves: Of the records.
+            rows: Of those that are stored with their entries.
+
+        Raises:
+            _KnownError: One of those was stored before.
+        """
         if not leaves:
             return self._tip, 0
         published = self._published.read()
@@ -277,7 +294,16 @@ class Log(LogReader):
             if before.head is not None and published is None:
                 # The second checkpoint is never committed before the first is published.
                 self._published.write(before.head.signed)
-        return self._extend(direct, before, leaves), before.size
+        tip, parts = self._extend(direct, before, leaves)
+        try:
+            direct.insert_all([Part(RECORD.name, RECORD_COLUMNS, rows), *parts])
+        except direct.taken_error as error:
+            if not rows:
+                raise
+            # This transaction ends with nothing stored, so what was checked stands.
+            self._tip = before
+            raise _KnownError from error
+        return tip, before.size
 
     def _is_unchanged(self, direct: Direct, tip: _Tip, published: SignedCheckpoint | None) -> bool:
         """Return whether nobody else has appended or published since the tip was checked."""
@@ -286,7 +312,8 @@ class Log(LogReader):
         is_same = direct.rows(_NEWEST_NOTE) == [(tip.size, tip.head.signed.text)]
         return is_same and (published is self._compared or self._published.is_own(published))
 
-    def _extend(self, direct: Direct, tip: _Tip, leaves: Sequence[Leaf]) -> _Tip:
+    def _extend(self, direct: Direct, tip: _Tip, leaves: Sequence[Leaf]) -> tuple[_Tip, list[Part]]:
+        """Return the end of the log with further leaves, and what has to be stored for it."""
         now = self._clock.now()
         if tip.head is not None and now < tip.head.at:
             raise _time_went_back(now, tip.head.at)
@@ -297,9 +324,8 @@ class Log(LogReader):
         crash_point("append.before-checkpoint")
         root = root_hash(size, nodes.__getitem__)
         signed = self._sign(Checkpoint(self.origin, size, root))
-        _insert_leaves(direct, tip.size, leaves, new)
-        _insert_checkpoint(direct, signed, now)
-        return _Tip(Head(signed, now), {node: nodes[node] for node in root_nodes(size)})
+        parts = [*_leaf_parts(tip.size, leaves, new), _checkpoint_part(direct, signed, now)]
+        return _Tip(Head(signed, now), {node: nodes[node] for node in root_nodes(size)}), parts
 
     def _sign(self, checkpoint: Checkpoint) -> SignedCheckpoint:
         signed = sign_checkpoint(checkpoint, self._signer)
@@ -385,20 +411,22 @@ def _time_went_back(now: datetime, newest: datetime) -> LedgerFatalError:
     )
 
 
-def _insert_leaves(
-    direct: Direct, start: int, leaves: Sequence[Leaf], nodes: Mapping[NodeId, bytes]
-) -> None:
+def _leaf_parts(
+    start: int, leaves: Sequence[Leaf], nodes: Mapping[NodeId, bytes]
+) -> tuple[Part, Part]:
     entries: list[Row] = [
         (start + offset, leaf.record_hash, leaf.leaf_hash, leaf.entry)
         for offset, leaf in enumerate(leaves)
     ]
-    direct.insert(LOG_ENTRY.name, ("index", "record_hash", "leaf_hash", "entry"), entries)
     inner = sorted((level, number, digest) for (level, number), digest in nodes.items() if level)
-    direct.insert(LOG_NODE.name, ("level", "index", "hash"), inner)
+    return (
+        Part(LOG_ENTRY.name, ("index", "record_hash", "leaf_hash", "entry"), entries),
+        Part(LOG_NODE.name, ("level", "index", "hash"), inner),
+    )
 
 
-def _insert_checkpoint(direct: Direct, signed: SignedCheckpoint, at: datetime) -> None:
+def _checkpoint_part(direct: Direct, signed: SignedCheckpoint, at: datetime) -> Part:
     checkpoint = signed.checkpoint
     # The size is the primary key: of two writers that read one head, the second cannot insert.
     row = (checkpoint.size, checkpoint.root, signed.text, direct.stored_instant(at))
-    direct.insert(CHECKPOINT.name, ("size", "root", "note", "at"), [row])
+    return Part(CHECKPOINT.name, ("size", "root", "note", "at"), [row])
