@@ -64,7 +64,7 @@ def credential(
     }
     return {
         "type": ["DigitalConformityCredential", "VerifiableCredential"],
-        "@context": CONTEXT,
+        "@context": list(CONTEXT),
         "id": "https://lab.example/credentials/1",
         "issuer": {"type": ["CredentialIssuer"], "id": issuer, "name": "A laboratory"},
         "validFrom": "2026-10-20T00:00:00Z",

@@ -108,6 +108,7 @@ ROWS = {
     "status_entry": {"list": 0, "index": 131_071, "record_hash": DIGEST},
     "revocation": {"record_hash": DIGEST, "reason": "wrong facts", "at": AT},
     "record_source": {"kind": "certificate", "source": "certificate/C-1", "record_hash": DIGEST},
+    "evidence_file": {"sha256": DIGEST, "size": 403, "name": "report.pdf", "attached_at": AT},
     "subject": {"pseudonym": DIGEST, "type": "party", "fact_id": "P-1", "created_at": AT},
     "subject_key": {
         "pseudonym": DIGEST,
