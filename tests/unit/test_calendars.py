@@ -27,6 +27,7 @@ from carnet.rules.engine import evaluate
 from carnet.rules.pack import load_pack
 from carnet.rules.shelf import SHELF
 from carnet.services import certificates, renewals
+from carnet.services import law_calendar as laws
 from carnet.services.approvals import read_confirmations, sign_confirmations
 from carnet.services.certificates import (
     CertificateLine,
@@ -38,6 +39,8 @@ from carnet.services.certificates import (
 from carnet.services.demo.sample import sample_folder
 from carnet.services.importing import import_files
 from carnet.services.law_calendar import LawCalendar, law_calendar
+from carnet.services.pack_history import History, PackVersion, Period
+from carnet.services.packs import Installed, newest_on_shelf
 from carnet.services.renewals import end_of_month, renewals_of
 from carnet.services.reviewing import newest_packs
 from carnet.services.words import CERTIFICATE_KINDS, DOCUMENT_STATUSES, RENEWAL_STATES
@@ -310,6 +313,56 @@ def test_law__tells_what_touches_the_seller(law: LawCalendar) -> None:
     assert {day for day, _ in touching} == {"2026-12-10", "2026-12-11", "2027-01-20", "2027-02-18"}
     assert law.until == date(2027, 2, 23)
     assert law.versions == ()
+
+
+def softened(base: Installed, place: Path) -> Installed:
+    """Return a version of a pack in which nothing is grave, and which decides for a while only."""
+    shutil.copytree(base.folder, place)
+    header = place / "pack.yaml"
+    text = header.read_text("utf-8").replace(f'version: "{base.pack.version}"', 'version: "99"')
+    text = text.replace("{from: 2026-01-01}", "{from: 2026-06-01, to: 2027-01-31}")
+    header.write_text(text, "utf-8")
+    for path in (place / "rules").iterdir():
+        rules = path.read_text("utf-8").replace(": blocking", ": info").replace(": major", ": info")
+        path.write_text(rules, "utf-8")
+    return Installed(load_pack(place), place)
+
+
+def test_law__tells_where_another_version_takes_over(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = date(2027, 1, 1)
+    base = newest_on_shelf("eu-ce")
+    assert base is not None
+    other = softened(base, tmp_path / "eu-ce" / "99")
+    periods = [
+        Period(PackVersion(one.pack.version, one.pack.digest.hex()), begins, number, None)
+        for number, (one, begins) in enumerate([(base, date(2026, 1, 1)), (other, day)])
+    ]
+    history = History("eu-ce", tuple(periods))
+    monkeypatch.setattr(laws, "pack_histories", lambda _: {"eu-ce": history})
+    monkeypatch.setattr(laws, "kept_pack", lambda *_: other)
+    monkeypatch.setattr(
+        laws, "foresee", lambda *given: told.append((given[0].id, *given[2:4])) or []
+    )
+    told: list[tuple[str, date, date]] = []
+    found = law_calendar(workspace, AS_OF, 3, "EU")
+    (version,) = found.versions
+    assert (version.day, version.before.version, version.after.version) == (day, PACK.version, "99")
+    assert {one.direction for one in version.cases} == {"milder"}
+    assert all(one.case[1].split("-")[3] == "EU" for one in version.cases)
+    # Until the day the one version tells of the law, from then on the other.
+    spans = [(first, last) for name, first, last in told if name == "eu-ce"]
+    assert spans == [(AS_OF, date(2026, 12, 31)), (day, date(2027, 2, 23))]
+    assert [one.pack for one in found.untold] == ["eu-ce"]
+    assert "2027-01-31" in found.untold[0].reason.en
+    english = text_of(render_law.calendar_lines(found, "en", Paper()))
+    assert "version 99 takes over from 0.2.0" in english
+    assert "! eu-ce 99 decides until 2027-01-31 only." in english
+    rows = csv_rows(render_law.calendar_csv(found, "en"))
+    assert {(one["kind"], one["before"], one["after"]) for one in rows} == {
+        ("version", "0.2.0", "99")
+    }
 
 
 # --- as people and programs read it -------------------------------------------------------------
