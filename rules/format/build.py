@@ -240,7 +240,8 @@ def read_parameters(root: Section, defects: Defects) -> dict[str, Parameter]:
                     )
                 )
             result[parameter.id] = parameter
-    root.close()
+    with defects.collect():
+        root.close()
     return result
 
 
@@ -261,7 +262,8 @@ def read_law(root: Section, defects: Defects) -> dict[str, Citation]:
                     )
                 )
             result[citation.fact] = citation
-    root.close()
+    with defects.collect():
+        root.close()
     return result
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,16 @@ def test_rule__defect_is_named(tmp_path: Path, changes: dict[str, object], reaso
 def test_pack__every_defect_is_found_at_once(tmp_path: Path) -> None:
     bad = [rule(f"rule-{n}", when=[f"product.field_{n} == 1"]) for n in range(5)]
     assert len(_defects(write_pack(tmp_path, *bad))) == 5
+
+
+@pytest.mark.parametrize("name", ["law.yaml", "parameters.yaml"])
+def test_pack__unknown_key_hides_no_other_defect(tmp_path: Path, name: str) -> None:
+    folder = write_pack(tmp_path, rule(when=["product.nosuch == 1"]))
+    text = (folder / name).read_text(encoding="utf-8")
+    (folder / name).write_text(json.dumps(json.loads(text) | {"unheard": 1}), encoding="utf-8")
+    found = check_pack(folder)[1]
+    assert sorted(error.path for error in found) == sorted([name, "rules/all.yaml"])
+    assert any("unheard" in error.message.en for error in found)
 
 
 def test_pack__circle_of_measures_is_found(tmp_path: Path) -> None:
