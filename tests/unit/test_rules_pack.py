@@ -1,9 +1,9 @@
 """Packs that are hostile, broken or wrong are refused, with file, line and reason."""
 
+import json
 import os
 import time
 from collections.abc import Callable
-import json
 from datetime import date
 from pathlib import Path
 from typing import Any
