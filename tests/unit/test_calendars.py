@@ -274,6 +274,7 @@ def test_renewals__start_where_the_rule_finds_the_laboratory_late(
     workspace: Workspace, lines: list[CertificateLine]
 ) -> None:
     latest = of(lines, "CRT-026").latest_start
+    assert latest is not None
     assert latest == date(2026, 11, 26)
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
