@@ -158,14 +158,11 @@ def calendar_lines(
 
     touching = [one for one in found.changes if one.effects]
     others = [one for one in found.changes if not one.effects]
+    blocks = [(one.day, _version(one, language, paper)) for one in found.versions]
     for (day, _), some in groupby(touching, key=lambda one: (one.change.day, one.pack.digest)):
-        changes = list(some)
-        yield paper.tint(f"{day}  {changes[0].pack.title.in_language(language)}", "bold")
-        for one in changes:
-            yield from _law(one, language, paper)
-        yield from _effects(changes, language, paper)
-    for version in found.versions:
-        yield from _version(version, language, paper)
+        blocks.append((day, _day(list(some), language, paper)))
+    for _, block in sorted(blocks, key=lambda block: block[0]):
+        yield from block
     if others and is_all:
         yield paper.tint(t("Without effect on these listings", "不影响这些上架商品"), "bold")
         for one in others:
@@ -173,6 +170,15 @@ def calendar_lines(
     for missing in found.untold:
         yield from paper.lines(missing.reason.in_language(language), "! ", "  ")
     yield paper.tint(_sum(found, len(touching), len(others), language, is_all=is_all), "bold")
+
+
+def _day(changes: Sequence[ForeseenChange], language: Language, paper: Paper) -> Iterator[str]:
+    """Yield what changes in the law of one pack on one day, and what that does."""
+    title = changes[0].pack.title.in_language(language)
+    yield paper.tint(f"{changes[0].change.day}  {title}", "bold")
+    for one in changes:
+        yield from _law(one, language, paper)
+    yield from _effects(changes, language, paper)
 
 
 def _sum(
@@ -196,7 +202,8 @@ def _sum(
 
 def _law(found: ForeseenChange, language: Language, paper: Paper, day: str = "") -> Iterator[str]:
     change = found.change
-    told = f"{day}{change.title.in_language(language)}: {_when(change, language)}"
+    title, when = change.title.in_language(language), _when(change, language)
+    told = day + Text(f"{title}: {when}", f"{title}：{when}").in_language(language)
     yield from paper.lines(told, "  * ", "    ")
     status = _STATUSES[change.status].in_language(language)
     if not found.is_confirmed:
@@ -213,10 +220,10 @@ def _when(change: LawChange, language: Language) -> str:
     told = f"{_WHATS[change.what].in_language(language)} {change.day}"
     before, after = _value(change.before), _value(change.after)
     if change.what == "changes":
-        return f"{told}: {before} -> {after}"
-    if change.what == "begins" and after:
-        return f"{told}: {after}"
-    return told
+        after = f"{before} -> {after}"
+    elif change.what != "begins" or not after:
+        return told
+    return Text(f"{told}: {after}", f"{told}：{after}").in_language(language)
 
 
 _Group = tuple[date, str, str]
@@ -235,7 +242,9 @@ def _effects(changes: Sequence[ForeseenChange], language: Language, paper: Paper
                 listings[key][effect.case[1]] = None
                 details.setdefault(key, more)
                 tones[key] = tone
-    for key in sorted(listings, key=lambda key: (key[0], _ORDER.index(key[1]), key[2])):
+    for key in sorted(
+        listings, key=lambda key: (key[0], _ORDER.index(key[1]), _RANKS.index(tones[key]), key[2])
+    ):
         names = sorted(listings[key])
         yield from paper.lines(paper.tint(key[2], tones[key]), f"    {key[0]}  ", " " * 16)
         yield from paper.lines(f"{len(names)}: {' '.join(names)}", " " * 16, " " * 16)
@@ -246,6 +255,7 @@ def _effects(changes: Sequence[ForeseenChange], language: Language, paper: Paper
 
 
 _ORDER: Final = ("verdict", "required", "added", "untold", "told", "removed", "dropped", "output")
+_RANKS: Final[tuple[Tone, ...]] = ("bad", "warn", "good", "plain", "bold", "dim")
 _Thing = tuple[str, str, list[str], Tone]
 """What it is, the words, what is said once as an example, and the colour."""
 
