@@ -7,8 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -19,13 +18,10 @@ from carnet.cli.render import certificates as render
 from carnet.cli.render import law as render_law
 from carnet.cli.render.paper import Paper
 from carnet.core.clock import FixedClock
-from carnet.core.text import Language, Text
-from carnet.facts.fact import Fact
+from carnet.core.text import Language
 from carnet.facts.types.conformity import CertificateKind
-from carnet.rules.derivation import Derived
 from carnet.rules.engine import evaluate
 from carnet.rules.pack import load_pack
-from carnet.rules.shelf import SHELF
 from carnet.services import certificates, renewals
 from carnet.services import law_calendar as laws
 from carnet.services.approvals import read_confirmations, sign_confirmations
@@ -47,12 +43,11 @@ from carnet.services.words import CERTIFICATE_KINDS, DOCUMENT_STATUSES, RENEWAL_
 from carnet.services.workspace import Workspace, create
 from carnet.store.engine import reading
 from carnet.store.facts import current_facts
-from tests.fixtures_rules import certificate, product
+from tests.fixtures_calendars import END, NOT_TOLD, PACK, line
 
 AS_OF = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-PACK = load_pack(SHELF / "eu-ce" / "0.2.0")
 
 
 @pytest.fixture(scope="module")
@@ -191,84 +186,6 @@ def test_calendar__has_what_falls_into_it_in_order(lines: list[CertificateLine])
 
 # --- renewals -----------------------------------------------------------------------------------
 
-NOT_TOLD = Derived(None, cause=Text("not confirmed", "未确认"))
-
-
-def plan(planned: str, lead: int = 45, applied: str | None = None) -> Fact:
-    fields: dict[str, Any] = {
-        "certificate_id": "K1",
-        "planned_application_on": date.fromisoformat(planned),
-        "lab_lead_days": lead,
-    }
-    if applied:
-        fields["applied_on"] = date.fromisoformat(applied)
-    return Fact("renewal_plan", "R1", MappingProxyType(fields))
-
-
-def line(*plans: Fact, status: str = "valid", **values: Any) -> CertificateLine:
-    told = {name: one if isinstance(one, Derived) else Derived(one) for name, one in values.items()}
-    found = {"standing": Derived(status), **told}
-    return CertificateLine(certificate(), product(), AS_OF, PACK, found, plans, ("L1",))
-
-
-END, CLOSES = date(2027, 7, 10), date(2027, 1, 10)
-WINDOW: dict[str, Any] = {
-    "effective_end": END,
-    "window_opens": date(2026, 7, 10),
-    "window_closes": CLOSES,
-    "window": "open",
-}
-
-
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        (line(plan("2027-01-02"), **WINDOW), ("due", "2026-11-26", True)),
-        (line(plan("2027-01-10"), **WINDOW), ("due", "2026-11-26", True)),
-        (line(plan("2027-01-11"), **WINDOW), ("due", "2026-11-26", False)),
-        (line(plan("2026-07-09"), **WINDOW), ("due", "2026-11-26", False)),
-        (line(plan("2027-01-02", 48), **WINDOW), ("due", "2026-11-23", True)),
-        (line(plan("2027-01-02", 49), **WINDOW), ("late", "2026-11-22", True)),
-        (line(plan("2027-01-02", 41), **WINDOW), ("due", "2026-11-30", True)),
-        (line(plan("2026-12-15", 40), **WINDOW), ("planned", "2026-12-01", True)),
-        (line(plan("2027-01-10", 40), **WINDOW), None),
-        (line(plan("2027-01-02", 45, "2026-11-01"), **WINDOW), None),
-        (line(**WINDOW), ("unplanned", "2027-01-10", None)),
-        (line(**{**WINDOW, "window": "applied"}), None),
-        (line(successor_count=1, **WINDOW), None),
-        (line(status="revoked", **WINDOW), None),
-        (line(status="not_applicable", **WINDOW), None),
-        (line(effective_end=date(2026, 11, 22)), ("lapsed", "2026-11-22", None)),
-        (line(effective_end=AS_OF), ("due", "2026-11-23", None)),
-        (line(effective_end=date(2027, 5, 23)), ("unplanned", "2027-05-23", None)),
-        (line(effective_end=date(2027, 5, 24)), None),
-        (line(), None),
-        (line(effective_end=END, window_closes=NOT_TOLD), ("undetermined", None, None)),
-        (line(effective_end=NOT_TOLD), ("undetermined", None, None)),
-    ],
-)
-def test_renewals__has_what_starts_this_month(
-    found: CertificateLine, expected: tuple[str, str | None, bool | None] | None
-) -> None:
-    told = [
-        (one.state, one.start_by and str(one.start_by), one.is_plan_in_time)
-        for one in renewals_of([found], AS_OF)
-    ]
-    assert told == ([expected] if expected else [])
-
-
-def test_renewals__has_reviews_of_their_own() -> None:
-    (found,) = renewals_of([line(review_due=date(2026, 11, 30))], AS_OF)
-    assert (found.action, found.state, found.start_by) == ("review", "due", date(2026, 11, 30))
-
-
-def test_renewals__looks_further_ahead_and_puts_the_unknown_last() -> None:
-    later = line(plan("2027-01-10", 40), **WINDOW)
-    unknown = line(effective_end=NOT_TOLD)
-    found = renewals_of([unknown, later], AS_OF, months=2)
-    assert [one.state for one in found] == ["due", "undetermined"]
-    assert found[0].start_by == date(2026, 12, 1)
-
 
 def test_renewals__start_where_the_rule_finds_the_laboratory_late(
     workspace: Workspace, lines: list[CertificateLine]
@@ -285,18 +202,6 @@ def test_renewals__start_where_the_rule_finds_the_laboratory_late(
         rules = [f for d in found for f in d.findings if f.rule == "renewal-lab-late"]
         late.append([name for f in rules for kind, name in f.facts if kind == "certificate"])
     assert late == [[], ["CRT-026"]]
-
-
-@pytest.mark.parametrize(
-    ("day", "months", "last"),
-    [
-        ("2026-11-30", 1, "2026-11-30"),
-        ("2026-12-01", 1, "2026-12-31"),
-        ("2028-01-31", 2, "2028-02-29"),
-    ],
-)
-def test_end_of_month__is_its_last_day(day: str, months: int, last: str) -> None:
-    assert str(end_of_month(date.fromisoformat(day), months)) == last
 
 
 # --- the law ------------------------------------------------------------------------------------
