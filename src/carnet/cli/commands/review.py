@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from carnet.cli.render.report import Report
     from carnet.services.findings import TrackedFinding
+    from carnet.services.large_reviews import LargeReview
+    from carnet.services.placing import Placed
     from carnet.services.reviewing import Review
     from carnet.services.what_if import WhatIf
     from carnet.services.workspace import Workspace
@@ -71,7 +73,7 @@ def _check_format(what_if: list[str], output_format: ReviewFormat) -> None:
         )
 
 
-def exit_code_of_review(found: "Review | WhatIf") -> int:
+def exit_code_of_review(found: "Review | LargeReview | WhatIf") -> int:
     """Return the exit code of a review; what nothing decided, or nothing at all, is not clean."""
     if "nonconforming" in found.conformities:
         return EXIT_FINDINGS
@@ -118,8 +120,8 @@ def review(
     day = parse_as_of(as_of)
     asked = _Asked(listings or [], market, day, engine, output_format, output)
     with open_workspace(workspace) as opened:
-        found = _try(opened, what_if, asked) if what_if else _review(opened, asked)
-    raise typer.Exit(exit_code_of_review(found))
+        code = _try(opened, what_if, asked) if what_if else _review(opened, asked)
+    raise typer.Exit(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +136,15 @@ class _Asked:
     output: "Path"
 
 
-def _review(opened: "Workspace", asked: _Asked) -> "Review":
+def _review(opened: "Workspace", asked: _Asked) -> int:
+    large = _review_large(opened, asked)
+    if large is not None:
+        return exit_code_of_review(large)
     from carnet.cli.reporting import write_report
     from carnet.core.clock import SystemClock
     from carnet.services import reviewing
     from carnet.services.findings import list_findings
+    from carnet.services.placing import judge_batches
 
     found = reviewing.review(
         opened,
@@ -149,17 +155,35 @@ def _review(opened: "Workspace", asked: _Asked) -> "Review":
         engine=asked.engine,
     )
     standing = list_findings(opened, asked.day)
+    placed = judge_batches(opened, {each.listing_id for each in found.reviewed}, asked.engine)
     if asked.output_format == "html":
         from carnet.cli.review_pages import write_review_page
 
         write_review_page(opened, found, standing, asked.output)
     else:
-        report, document = _report(found, standing)
+        report, document = _report(found, standing, placed)
         write_report(report, document, asked.output_format, asked.output)
+    if any(each.conformity == "nonconforming" for each in placed):
+        return EXIT_FINDINGS
+    return exit_code_of_review(found)
+
+
+def _review_large(opened: "Workspace", asked: _Asked) -> "LargeReview | None":
+    """Review very many listings, where that is asked for; None where it is not."""
+    if asked.engine != "bulk" or asked.listings or asked.output_format not in {"json", "html"}:
+        return None
+    from carnet.core.clock import SystemClock
+    from carnet.services.large_reviews import review_large
+
+    found = review_large(opened, as_of=asked.day, clock=SystemClock(), market=asked.market)
+    if found is not None:
+        from carnet.cli.large_review import write_large_review
+
+        write_large_review(opened, found, asked.output_format, asked.output)
     return found
 
 
-def _try(opened: "Workspace", names: list[str], asked: _Asked) -> "WhatIf":
+def _try(opened: "Workspace", names: list[str], asked: _Asked) -> int:
     from carnet.cli.review_pages import write_what_if
     from carnet.services.what_if import what_if
 
@@ -172,10 +196,12 @@ def _try(opened: "Workspace", names: list[str], asked: _Asked) -> "WhatIf":
         engine=asked.engine,
     )
     write_what_if(opened, found, asked.output_format, asked.output)
-    return found
+    return exit_code_of_review(found)
 
 
-def _report(found: "Review", standing: "list[TrackedFinding]") -> "tuple[Report, dict[str, Any]]":
+def _report(
+    found: "Review", standing: "list[TrackedFinding]", placed: "tuple[Placed, ...]"
+) -> "tuple[Report, dict[str, Any]]":
     """Return a review with where its findings stand, to be rendered and as published."""
     from carnet.cli.render.report import Report, Verdict
     from carnet.cli.reporting import lives_of
@@ -190,8 +216,13 @@ def _report(found: "Review", standing: "list[TrackedFinding]") -> "tuple[Report,
         verdicts,
         lives_of(shown),
         [(each.listing_id, each.reason) for each in found.not_reviewed],
+        [each.to_text() for each in placed],
     )
-    return report, {**found.to_json(), "findings": [standing_json(each) for each in shown]}
+    return report, {
+        **found.to_json(),
+        "findings": [standing_json(each) for each in shown],
+        "placed": [each.to_json() for each in placed],
+    }
 
 
 def register(app: typer.Typer) -> None:

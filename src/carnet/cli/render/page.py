@@ -25,12 +25,16 @@ UNREACHED_MAX: Final = 20
 
 
 def page_lines(report: Report, paper: Paper) -> Iterator[str]:
-    """Yield the lines of a report: every case, then what no pack decided, then the sums."""
+    """Yield the lines of a report: every case, what no pack decided, then batches and sums."""
     for verdict in report.verdicts:
         yield from verdict_lines(report, verdict, paper)
     for listing, reason in report.not_reviewed:
         text = report.t(f"not reviewed. {reason.en}", f"未审核。{reason.zh}")
         yield from paper.lines(f"listing/{listing}: {text}", "", "  ")
+    if report.placed:
+        yield report.t("Batches, each judged on its placing date", "批次（按各自投放日判定）")
+    for line in report.placed:
+        yield from paper.lines(line.in_language(report.language), "  ", "    ")
     yield from _unreached_lines(report, paper)
 
 

@@ -46,6 +46,7 @@ class Report:
         verdicts: The decisions.
         lives: Where each finding stands, where that is known.
         not_reviewed: Listings that no pack decided, with the reason.
+        placed: Batches that are judged for their own placing dates, a line each.
         unreached: Facts that belong to no case.
         nothing: Why there is no decision at all, where there is none.
     """
@@ -54,6 +55,7 @@ class Report:
     verdicts: Sequence[Verdict]
     lives: Mapping[FindingKey, TrackedFinding] = field(default_factory=dict)
     not_reviewed: Sequence[tuple[str, Text]] = ()
+    placed: Sequence[Text] = ()
     unreached: Sequence[Mapping[str, str]] = ()
     nothing: Text | None = None
 
