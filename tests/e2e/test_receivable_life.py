@@ -38,6 +38,7 @@ from carnet.services.receivables import (
 )
 from carnet.services.upkeep import UpkeepReport, find_due, keep_up
 from tests.fixtures_chain import CHAIN_START, CLOCK, FACES_MINOR, LENDER, SELLER, attest
+from tests.fixtures_decisions import decide
 
 CONFIRMED_ON = CHAIN_START.date()
 EVIDENCE = sha256(b"a nonconforming attestation")
@@ -261,6 +262,17 @@ def test_gate__a_listing_without_attestation_cannot_be_funded(session: ChainSess
     with pytest.raises(NotFoundError, match="CRN-H-040"):
         gating.prove(session, "LST-9", SELLER)
     assert not gating.is_eligible(session, "LST-9", SELLER)
+
+
+def test_gate__every_pack_that_decided_the_listing_must_be_attested(session: ChainSession) -> None:
+    day = CHAIN_START.date()
+    decide(session.workspace, case="LST-1", pack="eu-ce", as_of=day)
+    decide(session.workspace, case="LST-1", pack="eu-gpsr", as_of=day - timedelta(days=1))
+    assert gating.prove(session, "LST-1", SELLER).is_eligible
+    decide(session.workspace, case="LST-2", pack="eu-gpsr", as_of=day)
+    with pytest.raises(ConflictError, match=r"CRN-H-047.*eu-gpsr"):
+        gating.prove(session, "LST-2", SELLER)
+    assert not gating.is_eligible(session, "LST-2", SELLER)
 
 
 def test_gate__a_later_nonconforming_attestation_proves_nothing(session: ChainSession) -> None:
