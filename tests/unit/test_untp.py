@@ -208,6 +208,12 @@ def test_dates__of_the_credential_are_the_certificate_s_only_by_the_map(read: Re
     assert origin["valid_from"] == datetime(2026, 10, 21, 1, 30, 1, tzinfo=UTC)
 
 
+def test_dates__the_latest_assessment_is_the_day_of_issue(read: Reader) -> None:
+    days = ("2026-10-01", "2026-10-12", "2026-09-30")
+    batch = read(credential(*(assessment(assessmentDate=day) for day in days)))
+    assert str(only(batch, "certificate")["issued_on"]) == "2026-10-12"
+
+
 def test_ids__follow_from_what_is_attested(read: Reader) -> None:
     first = read(credential())
     renewed = read(credential(id="https://lab.example/credentials/2"))

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from carnet.core.ids import is_gtin
 from carnet.core.text import Text
 from carnet.facts.intake.untp.faults import CredentialRefusedError, at
 from carnet.facts.intake.untp.mapping import CredentialMap, IssuerRow, StandardRow
@@ -188,10 +187,10 @@ def product_of(
     if mapped is not None:
         return mapped
     match = _LINK.fullmatch(product.id)
-    gtin = match[1] if match and is_gtin(match[1]) else None
-    if gtin is None:
+    if match is None:
         raise _unknown_product(path, product.id)
-    batch = (match and match[2]) or product.batch_number or product.serial_number
+    gtin = match[1]
+    batch = match[2] or product.batch_number or product.serial_number
     if batch:
         raise at(
             path,
