@@ -192,7 +192,7 @@ def _consistency_error(en: str, zh: str) -> ConsistencyProofError:
 
 
 def _is_proof(proof: Sequence[bytes]) -> bool:
-    return len(proof) <= PROOF_LENGTH_MAX and all(len(item) == DIGEST_SIZE for item in proof)
+    return len(proof) <= PROOF_LENGTH_MAX and {DIGEST_SIZE}.issuperset(map(len, proof))
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> RootHash:
