@@ -3,7 +3,7 @@
 Source: docs/spec/pack-format.md, PF-11.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -131,6 +131,45 @@ class Decision:
             "errors": [{"rule": one.rule, "cause": one.cause.to_json()} for one in self.errors],
             **({"actions": actions} if actions else {}),
         }
+
+
+def _text_of(content: Mapping[str, str]) -> Text:
+    return Text(content["en"], content["zh"])
+
+
+def _keys_of(facts: Iterable[Mapping[str, str]]) -> tuple[FactKey, ...]:
+    return tuple((fact["type"], fact["id"]) for fact in facts)
+
+
+def decision_from_json(content: Mapping[str, Any]) -> Decision:
+    """Return the decision that `Decision.to_json` published; other members are passed over."""
+    return Decision(
+        case=(content["case"]["type"], content["case"]["id"]),
+        conformity=content["conformity"],
+        officer_confirmed=tuple(content["officer_confirmed"]),
+        measures=content["measures"],
+        outputs=content["outputs"],
+        findings=tuple(
+            Finding(
+                one["rule"],
+                one["severity"],
+                _keys_of(one["facts"]),
+                _text_of(one["message"]),
+                _text_of(one["remedy"]),
+                tuple(one["citation"]),
+                one["values"],
+            )
+            for one in content["findings"]
+        ),
+        not_applicable=tuple(
+            NotApplicable(one["rule"], _text_of(one["reason"])) for one in content["not_applicable"]
+        ),
+        errors=tuple(RuleError(one["rule"], _text_of(one["cause"])) for one in content["errors"]),
+        actions=tuple(
+            Action(one["rule"], one["action"], _keys_of(one["facts"]))
+            for one in content.get("actions", ())
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,10 @@ class BulkDatabase:
         """Return whether a step's table or view is there."""
         return name in self._made
 
+    def columns(self, name: str) -> list[str]:
+        """Return the columns of a table or a view."""
+        return [row[0] for row in self.rows(f"DESCRIBE {named(name)}")]
+
     def count(self, name: str) -> int:
         """Return how many rows a table has."""
         ((count,),) = self.rows(f"SELECT count(*) FROM {named(name)}")  # noqa: S608 (our own names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from pyarrow import parquet
 
 from carnet.core.text import Text
@@ -83,15 +84,17 @@ def _text(row: Row, name: str) -> Text:
     return Text(row[f"{name}_en"], row[f"{name}_zh"])
 
 
-def _facts(row: Row) -> tuple[FactKey, ...]:
+def facts_of(row: Row) -> tuple[FactKey, ...]:
+    """Return the facts that a row names."""
     return tuple((fact["type"], fact["id"]) for fact in row["facts"])
 
 
-def _finding(row: Row) -> Finding:
+def finding_of(row: Row) -> Finding:
+    """Return a row of `r_finding` as a finding."""
     return Finding(
         rule=row["rule"],
         severity=row["severity"],
-        facts=_facts(row),
+        facts=facts_of(row),
         message=_text(row, "message"),
         remedy=_text(row, "remedy"),
         citation=tuple(row["citation"]),
@@ -106,8 +109,8 @@ def _decision(case_type: str, case: Row, rows: Mapping[str, Sequence[Row]]) -> D
         officer_confirmed=tuple(row["parameter"] for row in rows["confirmed"]),
         measures={row["name"]: row["value"] for row in rows["measure"]},
         outputs={row["name"]: row["value"] for row in rows["output"]},
-        actions=tuple(Action(row["rule"], row["action"], _facts(row)) for row in rows["action"]),
-        findings=tuple(map(_finding, rows["finding"])),
+        actions=tuple(Action(row["rule"], row["action"], facts_of(row)) for row in rows["action"]),
+        findings=tuple(map(finding_of, rows["finding"])),
         not_applicable=tuple(
             NotApplicable(row["rule"], _text(row, "reason")) for row in rows["not_applicable"]
         ),
@@ -143,7 +146,7 @@ def _rows_of(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "error", {"rule": error.rule, **said("cause", error.cause)}
 
 
-class _Grouped:
+class Grouped:
     """Rows sorted by case, taken case by case in the same order."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
@@ -178,7 +181,7 @@ class Results:
 
     # --- decisions ----------------------------------------------------------------------------
 
-    def _ranges(self) -> Iterator[str]:
+    def ranges(self) -> Iterator[str]:
         """Yield conditions that part the cases, in order."""
         cases = self.shown["case"]
         low = "true"
@@ -202,13 +205,13 @@ class Results:
     def decisions(self) -> Iterator[Decision]:
         """Yield all decisions in the order of their cases."""
         tables = [table for table in _COLUMNS if table not in {"case", "match"}]
-        for part in self._ranges():
-            grouped = {table: _Grouped(self._rows(table, part)) for table in tables}
-            for case in self._rows("case", part):
+        for part in self.ranges():
+            grouped = {table: Grouped(self.rows_of(table, part)) for table in tables}
+            for case in self.rows_of("case", part):
                 rows = {table: grouped[table].take(case["case_id"]) for table in tables}
                 yield _decision(self.case_type, case, rows)
 
-    def _rows(self, table: str, part: str) -> Iterator[Row]:
+    def rows_of(self, table: str, part: str) -> Iterator[Row]:
         """Return the rows of a table in a range of cases; none are asked for where none are."""
         if table not in self.shown.present:
             return iter(())
@@ -236,7 +239,7 @@ class Results:
     @property
     def is_decided(self) -> bool:
         """Whether any case was decided."""
-        return bool(self.database.rows(f"SELECT 1 FROM {self.shown['case']} LIMIT 1"))  # noqa: S608 (the same)
+        return bool(self.database.rows(f"SELECT 1 FROM {self.shown['case']}"))  # noqa: S608 (the same)
 
     def count_excluded(self) -> int:
         """Return how many facts of the case type are no cases of the pack."""
@@ -283,7 +286,7 @@ class Results:
         """
         folder.mkdir(parents=True, exist_ok=True)
         for table, name in _FILES.items():
-            queries = (self._ordered(table, part) for part in self._ranges())
+            queries = (self._ordered(table, part) for part in self.ranges())
             self._write_rows(queries, folder / f"{name}.parquet")
         unreached = f"SELECT type, id FROM {self.shown['unreached']} ORDER BY type, id"  # noqa: S608 (our own names)
         self._write_rows(iter([unreached]), folder / "unreached.parquet")
@@ -310,7 +313,8 @@ class Results:
 
 def _indented(value: object, indent: str) -> str:
     # A line feed inside a text is written as an escape: each one here begins a line of the layout.
-    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", f"\n{indent}")
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return text.replace("\n", f"\n{indent}")
 
 
 def _write_list(values: Iterator[object], write: Callable[[str], object]) -> None:
@@ -373,7 +377,7 @@ def show_results(
             selects = [one + rest for one in selects]
             selects.append(f"SELECT {names} FROM handed_{table}")  # noqa: S608 (the same)
             listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-            database.execute(f"CREATE TABLE handed_{table} (case_id VARCHAR, {listed})")
+            database.execute(f"CREATE OR REPLACE TABLE handed_{table} (case_id VARCHAR, {listed})")
         if selects:
             present[table] = f"({' UNION ALL '.join(selects)})"
     for decision in handed:

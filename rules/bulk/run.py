@@ -81,22 +81,48 @@ def open_run(
     Raises:
         InputError: The date is outside the pack's window, or a fact cannot be used.
     """
+    # What is wrong with the date is said before the facts are read.
+    start_run(pack, as_of, confirmed)
+    with open_facts(source, options, earlier.facts) as database:
+        yield decide(pack, database, as_of, confirmed, earlier, options)
+
+
+def decide(
+    pack: Pack,
+    database: BulkDatabase,
+    as_of: date,
+    confirmed: frozenset[str] = frozenset(),
+    earlier: Earlier = NOTHING_EARLIER,
+    options: BulkOptions = _DEFAULT,
+) -> Results:
+    """Return what a pack decides about loaded facts; `BulkDatabase.clear` makes room for another.
+
+    Args:
+        pack: A checked pack.
+        database: The facts, those of `earlier` among them, and nothing that another pack left.
+        as_of: The date that decides.
+        confirmed: The U parameters of this pack that officers have confirmed.
+        earlier: What the packs that it comes after decided.
+        options: How the run is made.
+
+    Raises:
+        InputError: The date is outside the pack's window.
+    """
     run = start_run(pack, as_of, confirmed)
     program = compiled(pack, as_of, run.confirmed, options.engine)
-    with open_facts(source, options, earlier.facts) as database:
-        _execute(program, database, options.engine)
-        handed = tuple(_by_reference(run, database, handed_cases(database)))
-        shown = show_results(database, handed, _unread(pack))
-        header = EvaluationResult(
-            pack=pack.id,
-            version=pack.version,
-            digest=pack.digest,
-            as_of=as_of,
-            engine=options.engine,
-            decisions=(),
-            after=earlier.packs,
-        )
-        yield Results(database, header, pack.case.fact_type, shown)
+    _execute(program, database, options.engine)
+    handed = tuple(_by_reference(run, database, handed_cases(database)))
+    shown = show_results(database, handed, _unread(pack))
+    header = EvaluationResult(
+        pack=pack.id,
+        version=pack.version,
+        digest=pack.digest,
+        as_of=as_of,
+        engine=options.engine,
+        decisions=(),
+        after=earlier.packs,
+    )
+    return Results(database, header, pack.case.fact_type, shown)
 
 
 _PROGRAMS_MAX = 8
@@ -148,7 +174,7 @@ def _by_reference(
     if not case_ids:
         return
     wanted = set(case_ids)
-    near = list(_facts_reaching(run.pack, database))
+    near = list(facts_reaching(run.pack, database, case_ids))
     earlier = [fact for fact in near if fact.type in COMPUTED_TYPES]
     cases, _ = assemble(run, [fact for fact in near if fact.type in FACT_TYPES], earlier)
     for prepared in map(prepare, cases):
@@ -160,11 +186,12 @@ def _by_reference(
             yield conclude(prepared, matches)
 
 
-def _facts_reaching(pack: Pack, database: BulkDatabase) -> Iterator[Fact]:
-    """Yield the facts on the paths to the cases of `r_handed`."""
+def facts_reaching(pack: Pack, database: BulkDatabase, case_ids: Collection[str]) -> Iterator[Fact]:
+    """Yield the facts on the paths to some cases, and the facts that these cases are about."""
     case_type = quoted(pack.case.fact_type)
+    listed = ", ".join(map(quoted, case_ids))
     database.execute(
-        f"CREATE TABLE handed_near AS SELECT {case_type} AS type, case_id AS id FROM r_handed"  # noqa: S608 (names of the schema)
+        f"CREATE TABLE handed_near AS SELECT {case_type} AS type, unnest([{listed}]) AS id"
     )
     present = {name for name, one in database.facts.items() if one.count}
     for path in pack.paths:

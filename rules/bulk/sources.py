@@ -40,6 +40,8 @@ from carnet.rules.bulk.sieve import named, quoted
 from carnet.store.engine import reading
 from carnet.store.facts import current_bodies
 
+DIGESTS = "fact_digest"
+_SOURCE = r',"source":"(?:[^"\\]|\\.)*"'
 _ANY_SIZE = IntakeLimits(file_size_max=2**62)
 _SMALL = {".json", ".xlsx"}
 _SMALL_SIZE_MAX = 64 * 1024 * 1024
@@ -233,7 +235,7 @@ def _read_json(stream: BinaryIO, file: str, loader: Loader) -> None:
 # --- a database -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredFacts:
     """The current facts of a workspace's database, read in batches through a cursor."""
 
@@ -262,8 +264,38 @@ class StoredFacts:
                     "body": pa.array(bodies, pa.string()),
                 }
                 loader.add_lines(pa.table(rows), None, reread)
+                self.taken(loader)
                 number += len(bodies)
         loader.finish()
+
+    def taken(self, loader: Loader) -> None:
+        """Do what else is to be done with a batch of bodies, which `lines` holds."""
+
+
+class DigestedFacts(StoredFacts):
+    """The current facts of a workspace with their digests, as the table `fact_digest`.
+
+    The digests are those of what is read, as `carnet.store.facts.fact_digest` makes them.
+    """
+
+    def load(self, loader: Loader) -> None:
+        """Load all facts.
+
+        Raises:
+            IntakeError: A stored fact is none by the present vocabulary.
+        """
+        loader.database.execute(
+            f"CREATE TABLE {DIGESTS} (type VARCHAR, id VARCHAR, digest VARCHAR)"
+        )
+        super().load(loader)
+
+    def taken(self, loader: Loader) -> None:
+        """Keep the digest of each body; what says where it was read is no part of it."""
+        # A fact is one flat object of sorted keys, and `id` stands before `source`.
+        content = f"regexp_replace(body, {quoted(_SOURCE)}, '')"
+        loader.database.execute(
+            f"INSERT INTO {DIGESTS} SELECT type, body ->> '$.id', sha256({content}) FROM lines"  # noqa: S608 (our own names)
+        )
 
 
 # --- back to facts ----------------------------------------------------------------------------

@@ -116,11 +116,12 @@ def write_large(results: "Results", output_format: str, output: Path) -> None:
                 results.write_json(file.write)
             partial.replace(output)
     except OSError as error:
-        raise _unwritable(output, error) from error
+        raise unwritable(output, error) from error
     sys.stderr.write(t(f"Wrote {output}.\n", f"已写入 {output}。\n"))
 
 
-def _unwritable(output: Path, error: OSError) -> InputError:
+def unwritable(output: Path, error: OSError) -> InputError:
+    """Return what is said of a file that cannot be written."""
     reason = error.strerror or os.strerror(error.errno or 0)
     return InputError(
         "CRN-C-041",

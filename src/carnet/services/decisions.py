@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
 from carnet.core.canonical import parse_canonical
 from carnet.core.digests import sha256
@@ -22,6 +22,9 @@ from carnet.store.erasing import remaining_digests
 from carnet.store.tables import DECISION
 
 LISTING: Final = "listing"
+ROWS_READ: Final = 5_000
+_RAISED: Final = b'"findings":[{'
+"""How the body of a decision that raises something spells it; inside a text stand escapes."""
 
 
 class Line(NamedTuple):
@@ -161,6 +164,36 @@ def latest_decisions(
     return {line: _latest(chain) for line, chain in chains.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The latest decision of a chain without what it says.
+
+    Args:
+        digest: Its hash.
+        follows: The hash of the one before it.
+    """
+
+    digest: bytes
+    follows: bytes | None
+
+
+def latest_marks(connection: Connection, as_of: date, case_type: str = LISTING) -> dict[Line, Mark]:
+    """Return the latest decision of each chain of a date, without what they say.
+
+    They are checked as `latest_decisions` checks them; memory holds their hashes alone.
+
+    Raises:
+        LedgerFatalError: A decision is damaged, or a chain has a gap or two ends.
+    """
+    condition = (DECISION.c.as_of == as_of) & (DECISION.c.case_type == case_type)
+    remaining = remaining_digests(connection)
+    chains: defaultdict[Line, list[Mark]] = defaultdict(list)
+    for row in connection.execute(select(DECISION).where(condition)).yield_per(ROWS_READ):
+        found = _checked(row, remaining)
+        chains[found.line].append(Mark(found.digest, found.follows))
+    return {line: _in_order(chain)[-1] for line, chain in chains.items()}
+
+
 def decision_history(
     connection: Connection, until: date, condition: ColumnElement[bool] | None = None
 ) -> dict[Course, list[StoredDecision]]:
@@ -183,14 +216,29 @@ def decision_history(
     return dict(courses)
 
 
+def raising(connection: Connection, until: date) -> ColumnElement[bool]:
+    """Return the condition of decisions of courses of which one, up to a day, raises a finding."""
+    if connection.dialect.name == "sqlite":
+        has_findings = func.instr(DECISION.c.body, _RAISED) > 0
+    else:
+        text = func.convert_from(DECISION.c.body, "UTF8")
+        has_findings = func.strpos(text, _RAISED.decode()) > 0
+    course = (DECISION.c.case_type, DECISION.c.case_id, DECISION.c.pack)
+    raised = select(*course).where(DECISION.c.as_of <= until, has_findings)
+    return tuple_(*course).in_(raised)
+
+
 def _latest(chain: Sequence[StoredDecision]) -> StoredDecision:
     return _in_order(chain)[-1]
 
 
-def _in_order(chain: Sequence[StoredDecision]) -> list[StoredDecision]:
+_Linked = TypeVar("_Linked", StoredDecision, Mark)
+
+
+def _in_order(chain: Sequence[_Linked]) -> list[_Linked]:
     """Return the decisions of a chain, the first one first."""
     followers = {found.follows: found for found in chain}
-    ordered: list[StoredDecision] = []
+    ordered: list[_Linked] = []
     found = followers.get(None)
     while found is not None and len(ordered) < len(chain):
         ordered.append(found)

@@ -11,7 +11,7 @@ stands behind the decision it names, which is the latest there was for its day.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -23,6 +23,7 @@ from carnet.core.clock import format_instant
 from carnet.core.digests import sha256
 from carnet.core.errors import InputError, LedgerFatalError, NotFoundError, RulePackError
 from carnet.core.text import Text
+from carnet.ledger.reader import batches
 from carnet.rules.ast import Citation
 from carnet.rules.decision import FactKey
 from carnet.rules.lifecycle import (
@@ -41,12 +42,13 @@ from carnet.rules.lifecycle import (
 )
 from carnet.rules.pack import load_pack
 from carnet.rules.shelf import find_pack
-from carnet.services.decisions import Course, StoredDecision, decision_history
+from carnet.services.decisions import Course, StoredDecision, decision_history, raising
 from carnet.services.officer_events import OfficerEvent, read_events
 from carnet.services.packs import kept_digests, kept_pack
 from carnet.services.words import FINDING_STATES
 from carnet.services.workspace import Workspace
 from carnet.store.engine import reading
+from carnet.store.tables import DECISION
 
 ACKNOWLEDGEMENT: Final = "finding-acknowledgement"
 WAIVER: Final = "finding-waiver"
@@ -301,10 +303,18 @@ def _track(
         yield TrackedFinding(key, finding, decision, course[-1], life, acted, signed_at)
 
 
-def track_findings(connection: Connection, day: date) -> list[TrackedFinding]:
+def track_findings(
+    connection: Connection, day: date, cases: Collection[str] = ()
+) -> list[TrackedFinding]:
     """Return every finding that a decision for a day, or for one before, raised.
 
-    Acts for later days do not count, nor do decisions for them.
+    Acts for later days do not count, nor do decisions for them. Decisions on cases about which a
+    pack never raised any are not read.
+
+    Args:
+        connection: A connection.
+        day: The day.
+        cases: The ids of the cases; all unless some are named.
 
     Raises:
         LedgerFatalError: A stored decision or an act of an officer is not what it says.
@@ -313,7 +323,12 @@ def track_findings(connection: Connection, day: date) -> list[TrackedFinding]:
     for event in read_events(connection, KINDS):
         _understood(event)
         events[event.subject].append(event)
-    courses: dict[Course, list[StoredDecision]] = decision_history(connection, day)
+    courses: dict[Course, list[StoredDecision]] = {}
+    for some in batches(sorted(cases)) if cases else [()]:
+        wanted = raising(connection, day)
+        if some:
+            wanted &= DECISION.c.case_id.in_(some)
+        courses |= decision_history(connection, day, wanted)
     found = [each for course in courses.values() for each in _track(course, events, day)]
     return sorted(found, key=lambda each: (each.key.case, each.key))
 
@@ -350,7 +365,7 @@ def list_findings(workspace: Workspace, day: date, wanted: Wanted = ALL) -> list
         LedgerFatalError: A stored decision or an act of an officer is not what it says.
     """
     with reading(workspace.engine) as connection:
-        found = track_findings(connection, day)
+        found = track_findings(connection, day, wanted.cases)
     return [each for each in found if wanted.takes(each)]
 
 

@@ -112,7 +112,8 @@ def newest_packs() -> dict[str, Pack]:
     }
 
 
-def _of_listings(installed: Mapping[str, Installed]) -> dict[str, Installed]:
+def of_listings(installed: Mapping[str, Installed]) -> dict[str, Installed]:
+    """Return the packs that decide listings."""
     return {name: each for name, each in installed.items() if each.pack.case.fact_type == LISTING}
 
 
@@ -204,7 +205,7 @@ def _store(
 ) -> list[Reviewed]:
     """Store what differs from the latest decisions, and return each under its digest."""
     for pack in {draft.pack.id: draft.pack for draft in drafts}.values():
-        _require_same_pack(connection, pack)
+        require_same_pack(connection, pack)
     latest = latest_decisions(connection, as_of)
     common = {"engine": engine, "decided_at": clock.now()}
     reviewed, fresh = [], []
@@ -221,7 +222,7 @@ def _store(
     return reviewed
 
 
-def _require_unerased(connection: Connection, count: int) -> None:
+def require_unerased(connection: Connection, count: int) -> None:
     """Check that nothing was erased since the facts were read: it would come back in a decision."""
     if erasure_count(connection) != count:
         raise ConflictError(
@@ -234,7 +235,8 @@ def _require_unerased(connection: Connection, count: int) -> None:
         )
 
 
-def _require_same_pack(connection: Connection, pack: Pack) -> None:
+def require_same_pack(connection: Connection, pack: Pack) -> None:
+    """Check that a version of a pack is the one that decided before under its number."""
     query = select(DECISION.c.pack_digest).where(
         DECISION.c.pack == pack.id,
         DECISION.c.version == pack.version,
@@ -346,7 +348,7 @@ def review(
             decision or a kept pack is damaged.
     """
     installed = packs_in_force(workspace, as_of)
-    packs = {name: each.pack for name, each in _of_listings(installed).items()}
+    packs = {name: each.pack for name, each in of_listings(installed).items()}
     with reading(workspace.engine) as connection:
         facts = list(current_facts(connection))
         erased, erasures = of_erased_sellers(connection, facts), erasure_count(connection)
@@ -364,7 +366,7 @@ def review(
                 keep_pack(workspace, installed[name])
         drafts += found
     with writing(workspace.engine, Lock.IMPORT) as connection:
-        _require_unerased(connection, erasures)
+        require_unerased(connection, erasures)
         reviewed = _store(connection, drafts, as_of, engine, clock)
     covered = {each.listing_id for each in reviewed}
     return Review(
