@@ -1,13 +1,16 @@
 """JSON Web Signatures: the examples of the standards, and nothing of another curve or length."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from carnet.core.base64url import base64url_decode
 from carnet.core.errors import SignatureError, VerificationError
 from carnet.ledger.did import key_multibase
 from carnet.ledger.encoding import multibase_encode
 from carnet.ledger.jws import Multikey, read_multikey, verify_jws
-from tests.credentials import multikey, p256_multikey
+from tests.credentials import multikey, p256, p256_multikey
 
 X, Y = (
     base64url_decode(text)
@@ -88,3 +91,13 @@ def test_multikey__of_each_curve() -> None:
 def test_base64url__has_one_spelling(text: str) -> None:
     with pytest.raises(ValueError, match="base64url"):
         base64url_decode(text)
+
+
+def test_es256__signature_without_its_leading_zero_is_another_spelling() -> None:
+    key, algorithm = p256(), ec.ECDSA(SHA256(), deterministic_signing=True)
+    made = ((n, decode_dss_signature(key.sign(b"%d" % n, algorithm))) for n in range(5_000))
+    number, r, s = next((n, r, s) for n, (r, s) in made if s < 2**248)
+    whole = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    verify_jws("ES256", read_multikey(p256_multikey()), b"%d" % number, whole)
+    with pytest.raises(SignatureError):
+        verify_jws("ES256", read_multikey(p256_multikey()), b"%d" % number, whole[:32] + whole[33:])
