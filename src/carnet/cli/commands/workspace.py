@@ -50,6 +50,29 @@ UPGRADE_HELP = t(
     "示例：carnet upgrade --workspace my-company",
 )
 
+StatementMapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--statement-map",
+        metavar="MAP.toml",
+        help=t(
+            "What the codes and columns of statements mean, for *.xml and statement*.csv.",
+            "对账单代码与列的含义，用于 *.xml 和 statement*.csv。",
+        ),
+    ),
+]
+CredentialMapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--credential-map",
+        metavar="MAP.toml",
+        help=t(
+            "What the credentials of each issuer mean, and which keys are pinned for it.",
+            "各签发方凭证的含义，以及为其固定的密钥。",
+        ),
+    ),
+]
+
 
 def init(
     folder: Annotated[
@@ -153,28 +176,8 @@ def import_(
             ),
         ),
     ] = False,
-    statement_map: Annotated[
-        Path | None,
-        typer.Option(
-            "--statement-map",
-            metavar="MAP.toml",
-            help=t(
-                "What the codes and columns of statements mean, for *.xml and statement*.csv.",
-                "对账单代码与列的含义，用于 *.xml 和 statement*.csv。",
-            ),
-        ),
-    ] = None,
-    credential_map: Annotated[
-        Path | None,
-        typer.Option(
-            "--credential-map",
-            metavar="MAP.toml",
-            help=t(
-                "What the credentials of each issuer mean, and which keys are pinned for it.",
-                "各签发方凭证的含义，以及为其固定的密钥。",
-            ),
-        ),
-    ] = None,
+    statement_map: StatementMapOption = None,
+    credential_map: CredentialMapOption = None,
     workspace: WorkspaceOption = None,
     output_format: FormatOption = "table",
     _lang: LanguageOption = None,
