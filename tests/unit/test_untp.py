@@ -157,7 +157,7 @@ def test_note__lists_what_version_0_6_does_not_know(read: Reader) -> None:
 
 
 def test_note__lists_so_many_unknown_members_and_counts_the_others(read: Reader) -> None:
-    read(credential(**{f"x{number}": number for number in range(130)}))
+    read(credential() | {f"x{number}": number for number in range(130)})
     (note,) = read.notes
     assert (len(note.unknown), note.unknown_count) == (100, 130)
 
