@@ -64,7 +64,8 @@ CONTROL = """
         WHERE l.market = 'EU' GROUP BY l.id)
     SELECT l.id, ended, declared, CAST(p.is_radio AS INTEGER) + CAST(p.is_ppe AS INTEGER)
         + CAST(p.is_mains_powered AS INTEGER) AS required
-    FROM {listing} AS l JOIN {product} AS p ON p.id = l.product_id LEFT JOIN ended ON ended.id = l.id
+    FROM {listing} AS l JOIN {product} AS p ON p.id = l.product_id
+        LEFT JOIN ended ON ended.id = l.id
     ORDER BY l.id"""
 NAMES = ("listing", "product", "certificate", "certificate_act")
 
