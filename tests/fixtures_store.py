@@ -314,5 +314,6 @@ def filled_copy(
     yield copy
     for workspace in opened:
         workspace.close()
-    for name in databases:
-        server.drop(name)
+    if server is not None:
+        for name in databases:
+            server.drop(name)

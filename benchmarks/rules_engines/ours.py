@@ -130,8 +130,8 @@ def _bulk(read: Callable[["BulkDatabase"], list[Match]]) -> None:
     Args:
         read: Reads the answer.
     """
+    from carnet.rules.bulk.batches import run_on_duck
     from carnet.rules.bulk.run import compiled, open_facts
-    from carnet.rules.bulk.running import run_on_duck
     from carnet.rules.bulk.sources import FactFiles
 
     pack, opened = load_pack(PACK), ExitStack()

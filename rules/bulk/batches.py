@@ -64,14 +64,15 @@ def _has_case(step: Step) -> bool:
 
 def part(program: Program) -> Parts:
     """Return the steps of a program around its cases."""
+    (cases,) = (step for step in program.steps if step.name == CASES)
     by_case = {CASES}
     before: list[Step] = []
     inside: list[Step] = []
     results: list[Step] = []
     for step in program.steps:
-        if step.name == CASES:
-            cases = step
-        elif step.name.startswith("r_") and step.name != "r_handed":
+        if step is cases:
+            continue
+        if step.name.startswith("r_") and step.name != "r_handed":
             results.append(step)
         elif step.reads & by_case:
             by_case.add(step.name)
@@ -195,3 +196,17 @@ class BatchedRun(DuckRun):
             database.relations[name] = named(name)
         else:
             self.empty.add(name)
+
+
+def run_on_duck(database: BulkDatabase, program: Program) -> None:
+    """Execute the steps of a pack over the facts of a database.
+
+    Raises:
+        InputError: Memory and disk do not suffice.
+    """
+    run = DuckRun(database, program)
+    has_cases = any(step.name == CASES for step in program.steps)
+    if run.is_few or not has_cases:
+        run.finish()
+        return
+    BatchedRun(database, program).finish()

@@ -12,11 +12,11 @@ from carnet.core.digests import PackDigest
 from carnet.facts.fact import Fact
 from carnet.facts.schema import COMPUTED_TYPES, FACT_TYPES
 from carnet.rules.ast import Pack, Path
+from carnet.rules.bulk.batches import run_on_duck
 from carnet.rules.bulk.compile import compile_pack
 from carnet.rules.bulk.duck import BulkDatabase, BulkLimits
 from carnet.rules.bulk.loading import Loader
 from carnet.rules.bulk.output import Results, handed_cases, show_results
-from carnet.rules.bulk.running import run_on_duck
 from carnet.rules.bulk.sieve import named, quoted
 from carnet.rules.bulk.sources import FactSource, facts_in
 from carnet.rules.bulk.steps import Program

@@ -152,18 +152,3 @@ class DuckRun(Run):
                 break
             database.execute(f"INSERT INTO {named(name)} FROM {named(last)}")
         database.drop(last)
-
-
-def run_on_duck(database: BulkDatabase, program: Program) -> None:
-    """Execute the steps of a pack over the facts of a database.
-
-    Raises:
-        InputError: Memory and disk do not suffice.
-    """
-    run = DuckRun(database, program)
-    if run.is_few:
-        run.finish()
-        return
-    from carnet.rules.bulk.batches import BatchedRun
-
-    BatchedRun(database, program).finish()

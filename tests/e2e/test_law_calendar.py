@@ -115,7 +115,7 @@ def test_calendar__the_decision_stays_where_no_fact_shows_the_change(
 
 
 def test_calendar__tests_stand_on_the_days_they_name(packs: dict[str, Pack]) -> None:
-    shifts = dict(zip(DAYS, (-1, 0, 1), strict=True))
+    shifts: dict[str, int] = dict(zip(DAYS, (-1, 0, 1), strict=True))
     for (day, name), group in dated(packs["eu-ce"]).items():
         for when, test in group.items():
             assert test.as_of == date.fromisoformat(day) + timedelta(shifts[when]), (name, when)

@@ -35,7 +35,7 @@ def test_handed_cases__are_decided_as_all_are(share: str, monkeypatch: pytest.Mo
     pack = load_shipped("us-fcc")
     expected = decisions(pack, facts, "reference")
     seen: list[int] = []
-    own = run._facts_reaching
+    own = run.facts_reaching
 
     def handing(*arguments: Any) -> Sequence[Step]:
         query = parse_one(
@@ -54,6 +54,6 @@ def test_handed_cases__are_decided_as_all_are(share: str, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(run, "compile_pack", handing)
     monkeypatch.setattr(run, "_programs", {})
-    monkeypatch.setattr(run, "_facts_reaching", counted)
+    monkeypatch.setattr(run, "facts_reaching", counted)
     assert decisions(pack, facts, "bulk") == expected
     assert 0 < seen[0] < len(facts)

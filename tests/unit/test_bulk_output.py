@@ -11,9 +11,9 @@ from sqlglot import exp, parse_one
 from carnet.core.digests import PackDigest
 from carnet.core.text import Text
 from carnet.rules.bulk import output, running
+from carnet.rules.bulk.batches import run_on_duck
 from carnet.rules.bulk.duck import BulkDatabase, BulkLimits
 from carnet.rules.bulk.output import Results, show_results
-from carnet.rules.bulk.running import run_on_duck
 from carnet.rules.bulk.steps import Program, Step, last_reads
 from carnet.rules.decision import Decision, EvaluationResult, Finding, NotApplicable, RuleError
 

@@ -49,7 +49,7 @@ def _page(workspace: Workspace, found: LargeReview) -> Iterator[str]:
     )
     # The overview knows the worst alone, and what no pack decided.
     counts = Counter(overview.counts) + Counter(found.counts)
-    counts -= Counter(found.verdicts[name] for name in found.worst)
+    counts.subtract(found.verdicts[name] for name in found.worst)
     whole = {name: counts[name] for name in overview.counts}
     overview = replace(overview, counts=whole, severities=found.severities, packs=found.packs)
     wanted = Wanted(cases=tuple(found.worst))

@@ -87,8 +87,8 @@ class Placed:
         reasons = ", ".join(said)
         none_en = f"no law of that day in {', '.join(self.not_encoded)}"
         none_zh = f"{'、'.join(self.not_encoded)} 未收录当日法规"
-        why_en = "; ".join(each for each in (reasons, self.not_encoded and none_en) if each)
-        why_zh = "；".join(each for each in (reasons, self.not_encoded and none_zh) if each)
+        why_en = "; ".join(each for each in (reasons, none_en if self.not_encoded else "") if each)
+        why_zh = "；".join(each for each in (reasons, none_zh if self.not_encoded else "") if each)
         verdict, names = CONFORMITIES[self.conformity], ", ".join(self.batches)
         return Text(
             f"{self.listing_id}, placed on {self.placed_on} ({names}): {verdict.en}"
