@@ -127,12 +127,12 @@ class Record:
         """The identifier, ``urn:uuid:``..."""
         return str(self.document["id"])
 
-    @property
+    @Kept
     def issuer(self) -> str:
         """Who states it."""
         return str(self.document["issuer"])
 
-    @property
+    @Kept
     def subject(self) -> Mapping[str, Any]:
         """What is stated."""
         found: Mapping[str, Any] = self.document["credentialSubject"]
