@@ -26,13 +26,15 @@ settings.load_profile("carnet")
 
 LONG = (
     "differential/test_rules_spark.py",
-    "faults/test_anchor_crash.py",
-    "unit/test_passports.py",
-    "unit/test_credit_passport_pack.py",
+    "e2e/test_law_calendar.py",
+    "differential/test_rules_engines.py",
     "browser/test_verify_html_equal.py",
-    "browser/test_verify_html.py",
-    "faults/test_erase_crash.py",
-    "faults/test_append_faults.py",
+    "faults/test_append_server_killed.py",
+    "contract/test_book_machine.py",
+    "differential/test_rules_bulk.py",
+    "e2e/test_key_commands.py",
+    "e2e/test_demo.py",
+    "faults/test_anchor_crash.py",
 )
 """Modules that take longest, as pytest's --durations tells them, the longest first."""
 
