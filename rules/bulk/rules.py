@@ -185,11 +185,15 @@ def _resting_alias(
     rests = either(*(rests_value(frame, value, parameter) for value in values))
     if rests == FALSE:
         return None
-    named = {plan.pack.case.alias, *(one for one, _, _ in plan.pack.case.named)}
-    own = tuple(line for line in lines if line.aliases <= {*named, alias})
-    excluded = settled(frame, own)
+    excluded = settled(frame, lines_of(plan, alias, lines))
     frame.where(rests, negated(excluded) if excluded != FALSE else TRUE)
     return _with_parameter(frame, parameter)
+
+
+def lines_of(plan: Plan, alias: str, lines: Lines) -> Lines:
+    """Return the lines that read nothing but one matched fact and the named ones of the case."""
+    named = {plan.pack.case.alias, *(one for one, _, _ in plan.pack.case.named)}
+    return tuple(line for line in lines if line.aliases <= {*named, alias})
 
 
 def _aliases(value: Value) -> set[str]:

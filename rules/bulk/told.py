@@ -27,12 +27,13 @@ from carnet.rules.bulk.arithmetic import instant_text
 from carnet.rules.bulk.frame import Frame
 from carnet.rules.bulk.hits import citations_of, rests_fact, text_list
 from carnet.rules.bulk.plan import CASES, NAMED_CASES, Plan, key_of
-from carnet.rules.bulk.rests import rests_lines
+from carnet.rules.bulk.rests import rests_lines, settled
 from carnet.rules.bulk.rules import (
     Compiled,
     block_of,
     case_frame,
     choice_verdicts,
+    lines_of,
     scope_verdicts,
     told_frame,
 )
@@ -402,18 +403,19 @@ def confirmed_queries(plan: Plan, compiled: Compiled) -> Iterator[exp.Query]:
 
 def _confirmed_rows(plan: Plan, rule: Rule) -> Iterator[exp.Query]:
     """Yield the cases in which a rule may take a confirmed row for itself."""
-    blocks = [line for block in rule.without for line in block.when]
+    blocks = ((block.alias, block.fact_type, block.when) for block in rule.without)
+    groups = (*((alias, kind, rule.when) for alias, kind in rule.match), *blocks)
     for name in sorted((rule.unverified - rule.direct) & plan.confirmed):
-        for alias, kind in rule.aliases:
+        for alias, kind, lines in groups:
             if not plan.members[kind].may_be_unsure or name.partition(".")[0] != kind:
                 continue
             frame = case_frame(plan)
             own = frame.join_members(kind)
             frame.bind(alias, kind, own)
-            # Two blocks may use one alias for different types; the lines of both are asked then.
-            lines = tuple(line for line in (*rule.when, *blocks) if line.aliases == {alias})
-            frame.where(may_hold(scope_verdicts(frame, rule)))
-            frame.where(may_hold(line_verdicts(frame, lines)), rests_fact(plan, kind, own, name))
+            frame.where(may_hold(scope_verdicts(frame, rule)), rests_fact(plan, kind, own, name))
+            excluded = settled(frame, lines_of(plan, alias, lines))
+            if excluded != FALSE:
+                frame.where(negated(excluded))
             yield _confirmed(frame, name)
 
 
