@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def values_of(field: Field) -> st.SearchStrategy[Scalar]:
     return _STRINGS[field.form]
 
 
-def _repair(check: CrossCheck, values: dict[str, Any]) -> None:
+def _repair(check: CrossCheck, values: dict[str, Any], fields: Mapping[str, Field]) -> None:
     """Make generated values pass a check between fields."""
     if isinstance(check, NotBefore) and check.earlier in values and check.later in values:
         pair = sorted((values[check.earlier], values[check.later]))
@@ -116,7 +116,8 @@ def _repair(check: CrossCheck, values: dict[str, Any]) -> None:
         if values[check.first] != check.value:
             values.pop(check.second, None)
         else:
-            values.setdefault(check.second, "CNY")
+            choices = fields[check.second].choices
+            values.setdefault(check.second, choices[0] if choices else "CNY")
     elif isinstance(check, Different) and values[check.first] == values[check.second]:
         values[check.second] = "OTHER" if values[check.first] != "OTHER" else "ANOTHER"
 
@@ -132,7 +133,7 @@ def json_facts(draw: st.DrawFn, fact_type: FactType | None = None) -> dict[str, 
     for _ in chosen.checks:
         # A repair may break another check that shares a field: as many rounds as checks settle it.
         for check in chosen.checks:
-            _repair(check, values)
+            _repair(check, values, chosen.fields)
     return Fact(chosen.name, values.pop("id"), values).to_json()
 
 

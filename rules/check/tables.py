@@ -23,7 +23,7 @@ from carnet.rules.check.regions import (
     sample_text,
     uncovered,
 )
-from carnet.rules.check.report import Defect, Severity, fault, warning
+from carnet.rules.check.report import Defect, Severity, fault, note, warning
 from carnet.rules.tables import rank_of
 
 STEPS_MAX = 3_000_000
@@ -44,7 +44,7 @@ def _at(table: Table, row: TableRow | None = None) -> tuple[str, int]:
 def _gaps(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
     boxes = [box for box in space.boxes if not is_empty_box(box)]
     found = list(islice(uncovered(space.everything, boxes, budget), REGIONS_MAX + 1))
-    severity: Severity = "error" if table.is_complete else "warning"
+    severity = _severity_of_gaps(table)
     for box in found[:REGIONS_MAX]:
         where, point = region_text(box, space.axes), sample_text(box, space.axes)
         yield _defect(
@@ -74,10 +74,17 @@ def _gaps(table: Table, space: Space, budget: Budget) -> Iterator[Defect]:
         )
 
 
+def _severity_of_gaps(table: Table) -> Severity:
+    if table.is_complete:
+        return "error"
+    # What is collected may be nothing: no requirement, no exemption.
+    return "note" if table.hit_policy == "C" else "warning"
+
+
 def _defect(
     severity: Severity, code: str, table: Table, row: TableRow | None, message: Text, hint: Text
 ) -> Defect:
-    make = fault if severity == "error" else warning
+    make = {"error": fault, "warning": warning, "note": note}[severity]
     return make(code, _at(table, row), message, hint)
 
 

@@ -22,7 +22,7 @@ from carnet.rules.ast import (
     values_of_definition,
 )
 from carnet.rules.check.places import Material
-from carnet.rules.check.report import Defect, warning
+from carnet.rules.check.report import Defect, note, warning
 
 
 def _lines_of(pack: Pack) -> Iterator[Line]:
@@ -76,7 +76,7 @@ def _unread(material: Material, parts: list[Value]) -> Iterator[Defect]:
     measures = {part.name for part in parts if isinstance(part, MeasureRef)}
     for name, definition in pack.measures.items():
         if name not in measures:
-            yield warning(
+            yield note(
                 "CRN-R-210",
                 material.definition(definition),
                 Text(
@@ -84,8 +84,8 @@ def _unread(material: Material, parts: list[Value]) -> Iterator[Defect]:
                     f"没有任何内容读取 measure.{name}；它只列于判定结果中。",
                 ),
                 Text(
-                    "Leave it if the list is what it is for, else take it out.",
-                    "若仅供列示可保留，否则请删除。",
+                    "Take it out unless it is there to be listed.",
+                    "如非供列示之用，请删除。",
                 ),
             )
     named = {part.id for part in parts if isinstance(part, ParameterRef)}

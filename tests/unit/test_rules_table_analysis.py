@@ -59,6 +59,11 @@ def test_gap__is_an_error_where_the_table_is_declared_complete(tmp_path: Path) -
     assert [one.code for one in inspection.errors] == ["CRN-R-015"]
 
 
+def test_gap__is_a_note_where_nothing_may_be_collected(tmp_path: Path) -> None:
+    (told,) = _found(tmp_path, table_text("C", "in b boolean,out x integer", "a,true,1"))
+    assert (told.code, told.severity) == ("CRN-R-015", "note")
+
+
 def test_gap__between_windows_and_before_publication(tmp_path: Path) -> None:
     text = table_text(
         "U",

@@ -24,7 +24,11 @@ from carnet.store.tables import DECISION
 LISTING: Final = "listing"
 ROWS_READ: Final = 5_000
 _RAISED: Final = b'"findings":[{'
-"""How the body of a decision that raises something spells it; inside a text stand escapes."""
+_FOLLOWS: Final = b'"follows":"'
+"""How the body of a decision spells that it raises something, and that it follows another one.
+
+Inside a text stand escapes.
+"""
 
 
 class Line(NamedTuple):
@@ -91,11 +95,17 @@ def _damaged(digest: bytes, en: str, zh: str) -> LedgerFatalError:
     )
 
 
-def _checked(row: Row[Any], remaining: Mapping[bytes, frozenset[bytes]]) -> StoredDecision:
+def _content(row: Row[Any], remaining: Mapping[bytes, frozenset[bytes]]) -> tuple[bytes, bytes]:
+    """Return the hash of a stored decision and its body, which has that hash."""
     digest, body = bytes(row.digest), bytes(row.body)
     # An erasure leaves a decision without what it said of the subject, and keeps the hash of that.
     if sha256(body) not in {digest, *remaining.get(digest, ())}:
         raise _damaged(digest, "it does not have that hash", "内容与该哈希不符")
+    return digest, body
+
+
+def _checked(row: Row[Any], remaining: Mapping[bytes, frozenset[bytes]]) -> StoredDecision:
+    digest, body = _content(row, remaining)
     try:
         found = StoredDecision(digest, parse_canonical(body))
         stated = (
@@ -216,16 +226,33 @@ def decision_history(
     return dict(courses)
 
 
-def raising(connection: Connection, until: date) -> ColumnElement[bool]:
-    """Return the condition of decisions of courses of which one, up to a day, raises a finding."""
-    if connection.dialect.name == "sqlite":
-        has_findings = func.instr(DECISION.c.body, _RAISED) > 0
-    else:
-        text = func.convert_from(DECISION.c.body, "UTF8")
-        has_findings = func.strpos(text, _RAISED.decode()) > 0
+def raising_history(
+    connection: Connection, until: date, condition: ColumnElement[bool]
+) -> dict[Course, list[StoredDecision]]:
+    """Return the history of the packs and cases that matter for findings, as `decision_history`.
+
+    Left out is where no decision up to the day raises any, and none follows another one that could
+    be gone. Of what is left out the hashes are checked alone: reading it costs ten times as much.
+
+    Raises:
+        LedgerFatalError: A decision is damaged, or a chain has a gap or two ends.
+    """
+    wanted = (DECISION.c.as_of <= until) & condition
+    remaining = remaining_digests(connection)
+    bodies = select(DECISION.c.digest, DECISION.c.body).where(wanted)
+    for row in connection.execute(bodies).yield_per(ROWS_READ):
+        _content(row, remaining)
+    matters = _spells(connection, _RAISED) | _spells(connection, _FOLLOWS)
     course = (DECISION.c.case_type, DECISION.c.case_id, DECISION.c.pack)
-    raised = select(*course).where(DECISION.c.as_of <= until, has_findings)
-    return tuple_(*course).in_(raised)
+    courses = select(*course).where(wanted, matters)
+    return decision_history(connection, until, condition & tuple_(*course).in_(courses))
+
+
+def _spells(connection: Connection, spelling: bytes) -> ColumnElement[bool]:
+    """Return the condition of decisions in whose bodies something is spelled."""
+    if connection.dialect.name == "sqlite":
+        return func.instr(DECISION.c.body, spelling) > 0
+    return func.strpos(func.convert_from(DECISION.c.body, "UTF8"), spelling.decode()) > 0
 
 
 def _latest(chain: Sequence[StoredDecision]) -> StoredDecision:

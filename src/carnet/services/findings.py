@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, true
 
 from carnet.core.canonical import canonical
 from carnet.core.clock import format_instant
@@ -42,7 +42,7 @@ from carnet.rules.lifecycle import (
 )
 from carnet.rules.pack import load_pack
 from carnet.rules.shelf import find_pack
-from carnet.services.decisions import Course, StoredDecision, decision_history, raising
+from carnet.services.decisions import Course, StoredDecision, raising_history
 from carnet.services.officer_events import OfficerEvent, read_events
 from carnet.services.packs import kept_digests, kept_pack
 from carnet.services.words import FINDING_STATES
@@ -308,8 +308,7 @@ def track_findings(
 ) -> list[TrackedFinding]:
     """Return every finding that a decision for a day, or for one before, raised.
 
-    Acts for later days do not count, nor do decisions for them. Decisions on cases about which a
-    pack never raised any are not read.
+    Acts for later days do not count, nor do decisions for them.
 
     Args:
         connection: A connection.
@@ -325,10 +324,8 @@ def track_findings(
         events[event.subject].append(event)
     courses: dict[Course, list[StoredDecision]] = {}
     for some in batches(sorted(cases)) if cases else [()]:
-        wanted = raising(connection, day)
-        if some:
-            wanted &= DECISION.c.case_id.in_(some)
-        courses |= decision_history(connection, day, wanted)
+        wanted = DECISION.c.case_id.in_(some) if some else true()
+        courses |= raising_history(connection, day, wanted)
     found = [each for course in courses.values() for each in _track(course, events, day)]
     return sorted(found, key=lambda each: (each.key.case, each.key))
 
