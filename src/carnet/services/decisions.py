@@ -95,17 +95,16 @@ def _damaged(digest: bytes, en: str, zh: str) -> LedgerFatalError:
     )
 
 
-def _content(row: Row[Any], remaining: Mapping[bytes, frozenset[bytes]]) -> tuple[bytes, bytes]:
-    """Return the hash of a stored decision and its body, which has that hash."""
-    digest, body = bytes(row.digest), bytes(row.body)
+def _require_hash(digest: bytes, body: bytes, remaining: Mapping[bytes, frozenset[bytes]]) -> None:
+    """Check that the body of a stored decision has the hash it is stored under."""
     # An erasure leaves a decision without what it said of the subject, and keeps the hash of that.
     if sha256(body) not in {digest, *remaining.get(digest, ())}:
         raise _damaged(digest, "it does not have that hash", "内容与该哈希不符")
-    return digest, body
 
 
 def _checked(row: Row[Any], remaining: Mapping[bytes, frozenset[bytes]]) -> StoredDecision:
-    digest, body = _content(row, remaining)
+    digest, body = bytes(row.digest), bytes(row.body)
+    _require_hash(digest, body, remaining)
     try:
         found = StoredDecision(digest, parse_canonical(body))
         stated = (
@@ -241,7 +240,7 @@ def raising_history(
     remaining = remaining_digests(connection)
     bodies = select(DECISION.c.digest, DECISION.c.body).where(wanted)
     for row in connection.execute(bodies).yield_per(ROWS_READ):
-        _content(row, remaining)
+        _require_hash(bytes(row.digest), bytes(row.body), remaining)
     matters = _spells(connection, _RAISED) | _spells(connection, _FOLLOWS)
     course = (DECISION.c.case_type, DECISION.c.case_id, DECISION.c.pack)
     courses = select(*course).where(wanted, matters)
